@@ -1,0 +1,265 @@
+"""The word *claim*: a statement about cancellation that is true or false for every program of some kind.
+
+A module of the law book makes a :class:`Claim` and states it as ordinary Hypothesis tests::
+
+    CALL = Claim("DELIVER-01", "...", source=article("summary"), instead=("LAW-DELIVER-01",))
+
+    @CALL.states("asyncio", expect=refuted("asyncio has no such function"), antecedents=("...",))
+    @given(...)
+    async def test_the_call_is_asyncio_cancel(...) -> None: ...
+
+The decorator only notes what it was told and hands the test back unchanged.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Literal, TypeVar
+
+from conformance.verdict import ANSWERS, VerdictName
+
+Library = Literal["asyncio", "anyio", "trio"]
+LIBRARIES: tuple[Library, ...] = ("asyncio", "anyio", "trio")
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+DEFAULT_FLOOR = 0.05
+"""The share of a claim's examples in which each of its antecedents must come true."""
+
+ARTICLE = "Python 异步任务取消与异常处理 (php.cn, 2026-01-28)"
+"""The article on trial, as it is cited: title, publisher, date."""
+
+
+class NotApplicable(Exception):
+    """Raised by a claim's test where the concept that the claim is about does not exist.
+
+    The message says which concept is missing, and where.
+    """
+
+
+def article(section: str) -> str:
+    """The source of a claim made by the article: ``section`` is ``"summary"``, ``"§1"`` to ``"§4"``."""
+    return f"{ARTICLE}, {section}"
+
+
+@dataclass(frozen=True)
+class Expect:
+    """A verdict on record, with the reason why it is right.
+
+    ``when`` is a condition on versions (``"python>=3.12,anyio<4.5"``, empty: always), ``on`` the
+    names of the backends it is for (none: all), ``issue`` the upstream issue behind it.
+    """
+
+    verdict: VerdictName
+    why: str
+    when: str = ""
+    on: tuple[str, ...] = ()
+    issue: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.verdict not in ANSWERS:
+            raise ValueError(
+                f"{self.verdict!r} is no answer and cannot be expected: one of {sorted(ANSWERS)} can"
+            )
+
+
+def holds(
+    why: str = "", *, when: str = "", on: Sequence[str] = (), issue: str | None = None
+) -> Expect:
+    """The claim is true there."""
+    return Expect("holds", why, when, tuple(on), issue)
+
+
+def refuted(
+    why: str, *, when: str = "", on: Sequence[str] = (), issue: str | None = None
+) -> Expect:
+    """The claim is false there; ``why`` says what is so instead, in one sentence."""
+    return Expect("refuted", why, when, tuple(on), issue)
+
+
+def qualified(
+    why: str, *, when: str = "", on: Sequence[str] = (), issue: str | None = None
+) -> Expect:
+    """The claim is true in its fair reading and false in its widest one."""
+    return Expect("qualified", why, when, tuple(on), issue)
+
+
+def not_applicable(
+    why: str, *, when: str = "", on: Sequence[str] = (), issue: str | None = None
+) -> Expect:
+    """The concept does not exist there; ``why`` names it."""
+    return Expect("not-applicable", why, when, tuple(on), issue)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim in one library's words: an ordinary Hypothesis test, and what is on record about it."""
+
+    claim: Claim
+    library: Library
+    test: Callable[..., Any]
+    expect: tuple[Expect, ...]
+    floors: Mapping[str, float]
+    fair: Callable[..., bool] | None = None
+    qualification: str | None = None
+    io: bool = False
+
+
+@dataclass
+class Claim:
+    """A statement about cancellation, with its source and the tests that judge it.
+
+    ``id`` is permanent: never reused, never renumbered.  ``sentence`` is one sentence of plain
+    English.  ``source`` is the article's section, a documentation page and anchor, or an upstream
+    issue.  ``instead`` names the laws that are true where this claim is not; a claim with a
+    ``source`` of ours (``kind="law"``) must hold wherever it applies.
+    """
+
+    id: str
+    sentence: str
+    source: str
+    instead: tuple[str, ...] = ()
+    kind: Literal["article", "law"] = "article"
+    statements: dict[Library, Statement] = field(default_factory=dict, repr=False)
+    module: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # The module that makes a claim is its owner: it alone collects it, whoever imports it.
+        frame: FrameType | None = sys._getframe()  # noqa: SLF001  # it is documented
+        while frame is not None and frame.f_globals["__name__"] == __name__:
+            frame = frame.f_back
+        self.module = "" if frame is None else str(frame.f_globals["__name__"])
+
+    @property
+    def chapter(self) -> str:
+        """The chapter of the law book: the first name below ``claims`` in the owner's module path."""
+        parts = self.module.split(".")
+        return parts[parts.index("claims") + 1] if "claims" in parts[:-1] else parts[-1]
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """The libraries that the claim is stated in, in the order asyncio, anyio, trio."""
+        return tuple(name for name in LIBRARIES if name in self.statements)
+
+    def states(
+        self,
+        *libraries: Library,
+        expect: Expect | Sequence[Expect] = (),
+        antecedents: Sequence[str] | Mapping[str, float],
+        fair: Callable[..., bool] | None = None,
+        qualification: str | None = None,
+        io: bool = False,
+    ) -> Callable[[Test], Test]:
+        """Say that the decorated Hypothesis test is this claim, in the words of ``libraries``.
+
+        ``expect`` lists the verdicts on record: the first whose condition and backend fit is the one.
+        ``antecedents`` names the "if" halves that the test reports with :func:`antecedent`; as a
+        mapping it also gives each the share of examples in which it must come true.
+        ``fair`` takes the test's drawn arguments and is true of those that the claim's fair, narrow
+        reading covers; ``qualification`` says that reading in one sentence.
+        ``io`` asks for real sockets, threads and time instead of virtual time.
+
+        The test may take, beside what it draws, ``library`` (the module: asyncio, anyio or trio),
+        and, when it is an ordinary function that runs loops of its own, ``run`` (the library's
+        ``run`` on the backend) and ``new_event_loop`` (asyncio only).
+        """
+        if (fair is None) != (qualification is None):
+            raise TypeError(f"{self.id}: fair and qualification go together")
+        expectations = (expect,) if isinstance(expect, Expect) else tuple(expect)
+        floors = (
+            dict(antecedents)
+            if isinstance(antecedents, Mapping)
+            else dict.fromkeys(antecedents, DEFAULT_FLOOR)
+        )
+
+        def note(test: Test) -> Test:
+            for library in libraries:
+                self._add(
+                    Statement(self, library, test, expectations, floors, fair, qualification, io)
+                )
+            test.conformance_claim = self  # type: ignore[attr-defined]  # functions take attributes
+            return test
+
+        return note
+
+    def not_applicable(self, *libraries: Library, because: str, missing: Sequence[str]) -> None:
+        """Say that the claim makes no sense in ``libraries``.
+
+        ``because`` is the reason in one sentence; ``missing`` are the dotted names whose absence is
+        the evidence, looked up when the claim is judged.
+        """
+
+        def test() -> None:
+            present = [name for name in missing if exists(name)]
+            assert not present, (
+                f"{' and '.join(present)} should not exist, but does: the claim can be stated there"
+            )
+            raise NotApplicable(because)
+
+        for library in libraries:
+            self._add(Statement(self, library, test, (not_applicable(because),), {}))
+
+    def _add(self, statement: Statement) -> None:
+        if statement.library in self.statements:
+            raise TypeError(f"{self.id} is stated twice in {statement.library}")
+        self.statements[statement.library] = statement
+
+
+def law(id: str, sentence: str, *, source: str) -> Claim:
+    """A claim that we make: it must hold wherever it applies.
+
+    ``source`` is the documentation's page and anchor, or the upstream issue, that promises it.
+    """
+    return Claim(id, sentence, source, kind="law")
+
+
+def exists(dotted: str) -> bool:
+    """Whether ``dotted`` (a module and attributes, as in ``"asyncio.Task.uncancel"``) exists here."""
+    import importlib
+
+    module, _, rest = dotted.partition(".")
+    try:
+        thing: object = importlib.import_module(module)
+    except ImportError:
+        return False
+    for name in rest.split(".") if rest else ():
+        if not hasattr(thing, name):
+            return False
+        thing = getattr(thing, name)
+    return True
+
+
+def needs(*dotted: str) -> None:
+    """Raise :class:`NotApplicable` if one of these names does not exist in this Python or library."""
+    for name in dotted:
+        if not exists(name):
+            raise NotApplicable(f"{name} does not exist here")
+
+
+_seen: set[str] | None = None
+
+
+def antecedent(name: str) -> None:
+    """Report, from inside a claim's test, that its "if" half called ``name`` came true.
+
+    Counted once an example.  Outside judging (the test run as a plain test) it does nothing.
+    """
+    if _seen is not None:
+        _seen.add(name)
+
+
+@contextmanager
+def counting(counts: Counter[str]) -> Iterator[None]:
+    """While one example runs, add each antecedent that it reports to ``counts``, once."""
+    global _seen  # one example runs at a time; a claim may report from any thread of that example
+    _seen = set()
+    try:
+        yield
+    finally:
+        counts.update(_seen)
+        _seen = None

@@ -1,0 +1,126 @@
+"""The words for what judging a claim gives.
+
+A verdict is what judging one claim on one runtime gave; an expectation is the verdict on record.
+The two are compared word by word: a difference in either direction fails the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict, get_args
+
+VerdictName = Literal[
+    "holds",
+    "refuted",
+    "qualified",
+    "not-applicable",
+    "hung",
+    "crashed",
+    "blocked",
+    "vacuous",
+    "error",
+]
+"""Every verdict there is.  The first four are answers, the others are not."""
+
+VERDICT_NAMES: tuple[VerdictName, ...] = get_args(VerdictName)
+
+ANSWERS: frozenset[VerdictName] = frozenset({"holds", "refuted", "qualified", "not-applicable"})
+"""The verdicts that may be expected: an outcome that is no answer is never on record as right."""
+
+
+class CounterexampleRecord(TypedDict):
+    """A counterexample as it stands in a record."""
+
+    script: str
+    text: str
+
+
+class VerdictRecord(TypedDict):
+    """A verdict as it stands in a record (``conformance run --json``)."""
+
+    claim: str
+    runtime: str
+    library: str
+    backend: str
+    verdict: str
+    expected: str | None
+    as_expected: bool
+    examples: int
+    exhaustive: bool
+    antecedents: dict[str, int]
+    seconds: float
+    reason: str | None
+    counterexample: CounterexampleRecord | None
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A program that shows a claim false.
+
+    ``script`` is a standalone program in the claim's library; ``text`` says in words which case it
+    is and what was seen.
+    """
+
+    script: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What judging one claim on one runtime gave.
+
+    ``expected`` is ``None`` where no expectation is on record, which is never as expected.
+    """
+
+    claim: str
+    library: str
+    backend: str
+    verdict: VerdictName
+    expected: VerdictName | None
+    examples: int = 0
+    exhaustive: bool = False
+    antecedents: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    reason: str | None = None
+    counterexample: Counterexample | None = None
+
+    @property
+    def runtime(self) -> str:
+        """The library on the backend, as in ``anyio/asyncio+uvloop``."""
+        return runtime_name(self.library, self.backend)
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the one on record."""
+        return self.verdict == self.expected
+
+    def record(self) -> VerdictRecord:
+        """The verdict as it stands in a record."""
+        counterexample = self.counterexample
+        return VerdictRecord(
+            claim=self.claim,
+            runtime=self.runtime,
+            library=self.library,
+            backend=self.backend,
+            verdict=self.verdict,
+            expected=self.expected,
+            as_expected=self.as_expected,
+            examples=self.examples,
+            exhaustive=self.exhaustive,
+            antecedents=dict(self.antecedents),
+            seconds=round(self.seconds, 6),
+            reason=self.reason,
+            counterexample=None
+            if counterexample is None
+            else CounterexampleRecord(script=counterexample.script, text=counterexample.text),
+        )
+
+
+def runtime_name(library: str, backend: str) -> str:
+    """The name of ``library`` on ``backend``: the column of every table.
+
+    asyncio and trio run on themselves, so their runtimes are named after the backend alone;
+    anyio's are ``anyio/BACKEND``.
+    """
+    return f"anyio/{backend}" if library == "anyio" else backend

@@ -1,0 +1,27 @@
+"""Tasks that nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import trio
+
+_kept: set[asyncio.Task[Any]] = set()
+
+
+def leave_running(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Start ``work`` as a task that outlives its starter.
+
+    On asyncio that is any task that is kept but not awaited.  On trio, where a nursery waits for
+    its children, only a system task can be left: trio cancels those when the main task has ended.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        trio.lowlevel.spawn_system_task(work)
+    else:
+        task = loop.create_task(work())
+        _kept.add(task)
+        task.add_done_callback(_kept.discard)

@@ -1,0 +1,157 @@
+"""Counterexamples as standalone programs.
+
+A template stands beside the claim, in ``scripts/ID.LIBRARY.py.j2`` of its chapter (``ID.py.j2`` where
+one text serves several libraries).  It is filled with the shrunk values and with:
+
+``library``
+    ``"asyncio"``, ``"anyio"`` or ``"trio"``.
+``imports(*modules)``
+    the import lines, with what the backend needs besides.
+``helpers``
+    definitions that the backend needs, to stand after the imports; mostly none.
+``run(main)``
+    the lines that run the coroutine function called ``main`` on the backend.
+
+Its docstring ends with a line ``Shows: ...``: the last line that the script prints when it runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from conformance.claim import Statement
+
+SHOWS = "Shows: "
+
+
+class Style:
+    """How a script runs its ``main`` on a backend: ``style`` is the backend's ``script_style``."""
+
+    def __init__(self, library: str, style: str) -> None:
+        self.library = library
+        self.style = style
+
+    def imports(self, *modules: str) -> str:
+        """The lines that import ``modules``, and whatever :meth:`run` needs."""
+        lines = {f"import {module}" for module in (*modules, *self._needs())}
+        text = "\n".join(sorted(lines))
+        if self.style == "pytask":
+            blocked = 'import sys\n\nsys.modules["_asyncio"] = None  # the pure-Python Task'
+            text = f"{blocked}\n\n{text}"
+        return text
+
+    def run(self, main: str = "main") -> str:
+        """The lines that run the coroutine function called ``main``."""
+        if self.style == "trio":
+            return (
+                f"trio.run({main})"
+                if self.library == "trio"
+                else f'anyio.run({main}, backend="trio")'
+            )
+        options = self._options()
+        if self.library == "anyio":
+            if options:
+                inner = ", ".join(f'"{name}": {value}' for name, value in options.items())
+                return f"anyio.run({main}, backend_options={{{inner}}})"
+            return f"anyio.run({main})"
+        if "loop_factory" in options and sys.version_info < (3, 12):
+            # asyncio.run() takes a loop factory from 3.12 on.
+            if self.style == "uvloop":
+                return f"uvloop.install()\nasyncio.run({main}())"
+            factory = options["loop_factory"]
+            return (
+                f"loop = {factory}()\n"
+                f"try:\n    loop.run_until_complete({main}())\nfinally:\n    loop.close()"
+            )
+        arguments = "".join(f", {name}={value}" for name, value in options.items())
+        return f"asyncio.run({main}(){arguments})"
+
+    def _needs(self) -> tuple[str, ...]:
+        if self.style.startswith("loop:"):
+            return (self.style.split(":")[1],)
+        return {"uvloop": ("uvloop",), "eager": ("asyncio",)}.get(self.style, ())
+
+    def _options(self) -> dict[str, str]:
+        if self.style == "debug":
+            return {"debug": "True"}
+        if self.style == "uvloop":
+            return {"loop_factory": "uvloop.new_event_loop"}
+        if self.style == "eager":
+            return {"loop_factory": "eager_loop"}
+        if self.style.startswith("loop:"):
+            _, module, factory = self.style.split(":")
+            return {"loop_factory": f"{module}.{factory}"}
+        return {}
+
+    @property
+    def helpers(self) -> str:
+        """Definitions that :meth:`run` needs, to stand after the imports."""
+        if self.style == "eager":
+            return (
+                "def eager_loop():\n"
+                "    loop = asyncio.new_event_loop()\n"
+                "    loop.set_task_factory(asyncio.eager_task_factory)\n"
+                "    return loop\n\n\n"
+            )
+        return ""
+
+
+@cache
+def _environment(directory: Path) -> jinja2.Environment:
+    # The output is Python, not HTML: nothing is to be escaped.
+    return jinja2.Environment(  # noqa: S701
+        loader=jinja2.FileSystemLoader(directory),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def template_path(statement: Statement) -> Path | None:
+    """Where the statement's template stands, or ``None`` if it has none."""
+    module = inspect.getmodule(statement.test) or sys.modules[statement.claim.module]
+    folder = Path(str(module.__file__)).parent / "scripts"
+    for name in (
+        f"{statement.claim.id}.{statement.library}.py.j2",
+        f"{statement.claim.id}.py.j2",
+    ):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def script(statement: Statement, style: str, values: Mapping[str, Any]) -> str:
+    """The counterexample ``values`` as a standalone program, or ``""`` if there is no template.
+
+    ``style`` is the backend's ``script_style``.  Raises ``jinja2.TemplateError`` if the template
+    asks for a value that the claim does not draw.
+    """
+    path = template_path(statement)
+    if path is None:
+        return ""
+    how = Style(statement.library, style)
+    template = _environment(path.parent).get_template(path.name)
+    text = template.render(
+        library=statement.library,
+        imports=how.imports,
+        helpers=how.helpers,
+        run=how.run,
+        **values,
+    )
+    return text.rstrip("\n") + "\n"
+
+
+def shown(text: str) -> str | None:
+    """What a script says that it shows: the rest of its ``Shows:`` line."""
+    for line in text.splitlines():
+        if line.startswith(SHOWS):
+            return line[len(SHOWS) :].strip()
+    return None

@@ -1,0 +1,41 @@
+"""Does an await suspend?  Seen from outside: whether anything is handed to the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Generator
+from typing import Any
+
+
+class Watched:
+    """Wraps an awaitable and counts in ``count`` how often awaiting it suspends the task."""
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self.awaitable = awaitable
+        self.count = 0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        # What ``yield from`` does, with a count: the steps go through unchanged.
+        steps = self.awaitable.__await__()
+        try:
+            request = next(steps)
+            while True:
+                self.count += 1
+                try:
+                    answer = yield request
+                except GeneratorExit:
+                    steps.close()  # type: ignore[attr-defined,unused-ignore]  # all have it
+                    raise
+                except BaseException as error:
+                    request = steps.throw(error)  # type: ignore[attr-defined,unused-ignore]
+                else:
+                    # The steps of a future take no send().
+                    request = next(steps) if answer is None else steps.send(answer)  # type: ignore[attr-defined,unused-ignore]
+        except StopIteration as end:
+            return end.value
+
+
+async def suspends(awaitable: Awaitable[Any]) -> bool:
+    """Await ``awaitable`` to its end, and say whether that suspended the task."""
+    watched = Watched(awaitable)
+    await watched
+    return watched.count > 0

@@ -1,0 +1,1 @@
+"""The law book: one folder a chapter, each claim an ordinary Hypothesis test beside its sentence."""

@@ -1,0 +1,185 @@
+"""What the call does before the task runs again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import trio
+from hypothesis import given
+
+from conformance.claim import Claim, antecedent, article, holds, law, refuted
+from conformance.programs.instants import running_task, settle
+from conformance.programs.scopes import open_group
+from conformance.programs.space import every, sequences, up_to
+from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+
+TASK = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task"
+
+
+ONLY_A_MARK = Claim(
+    "DELIVER-03",
+    "The call only sets a mark on the task: nothing else changes until the task runs again.",
+    source=article("summary, §1"),
+    instead=("LAW-DELIVER-05", "LAW-DELIVER-06"),
+)
+
+WAITING = "waiting"
+JUST_COMPLETED = "waiting for what has just completed"
+RUNNING = "running"
+NOT_STARTED = "not started"
+STATES = (WAITING, JUST_COMPLETED, RUNNING, NOT_STARTED)
+
+
+def what_is_ready() -> Callable[[], str]:
+    """A question that can be asked now and again: what is ready to go on in the running loop?
+
+    asyncio: how many futures are done, of those that the loop makes from now on.  trio: how many
+    tasks are ready to run.
+    """
+    if trio.lowlevel.in_trio_run():
+        return lambda: f"{trio.lowlevel.current_statistics().tasks_runnable} tasks ready to run"
+    loop = asyncio.get_running_loop()
+    futures: list[asyncio.Future[Any]] = []
+    make = loop.create_future
+
+    def create_future() -> asyncio.Future[Any]:
+        futures.append(make())
+        return futures[-1]
+
+    loop.create_future = create_future  # type: ignore[method-assign]  # this loop is ours alone
+    return lambda: f"{sum(future.done() for future in futures)} of the futures done"
+
+
+@ONLY_A_MARK.states(
+    "asyncio",
+    expect=refuted("the future that the task waits for is cancelled within the call"),
+    antecedents={"cancelled while waiting": 0.2, "cancelled in another state": 0.2},
+)
+@given(state=every(STATES), wait=every(ASYNCIO_PENDING))
+async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait) -> None:
+    ready = what_is_ready()
+    waiting = await wait.new()
+    seen: list[str] = []
+
+    def cancel(task: asyncio.Task[None]) -> None:
+        antecedent("cancelled while waiting" if state == WAITING else "cancelled in another state")
+        seen.append(ready())
+        task.cancel()
+        seen.append(ready())
+
+    async def body() -> None:
+        if state == RUNNING:
+            cancel(running_task())
+        await waiting.wait()
+
+    task = asyncio.ensure_future(body())
+    if state != NOT_STARTED:
+        await settle()
+    if state == JUST_COMPLETED:
+        waiting.complete()
+    if state != RUNNING:
+        cancel(task)
+    await asyncio.wait([task])
+    before, after = seen
+    assert before == after, (
+        f"cancelled while it was {state} ({wait.name}): before the call {before}, after it {after}"
+    )
+
+
+@ONLY_A_MARK.states(
+    "anyio",
+    "trio",
+    expect=refuted("what waits in the scope is made ready to run within the call"),
+    antecedents={"cancelled while waiting": 0.2, "cancelled in another state": 0.2},
+)
+@given(state=every(STATES), wait=every(SCOPED_PENDING))
+async def test_cancelling_a_scope_changes_nothing_at_once(
+    library: Any, state: str, wait: ScopedWait
+) -> None:
+    ready = what_is_ready()
+    waiting = await wait.of(library).new()
+    scope = library.CancelScope()
+    seen: list[str] = []
+
+    def cancel() -> None:
+        antecedent("cancelled while waiting" if state == WAITING else "cancelled in another state")
+        seen.append(ready())
+        scope.cancel()
+        seen.append(ready())
+
+    async def body() -> None:
+        with scope:
+            if state == RUNNING:
+                cancel()
+            await waiting.wait()
+
+    async with open_group(library) as group:
+        group.start_soon(body)
+        if state != NOT_STARTED:
+            await settle(library)
+        if state == JUST_COMPLETED:
+            waiting.complete()
+        if state != RUNNING:
+            cancel()
+    before, after = seen
+    assert before == after, (
+        f"cancelled while it was {state} ({wait.name}): before the call {before}, after it {after}"
+    )
+
+
+CANCELS_THE_FUTURE = law(
+    "LAW-DELIVER-05",
+    "Task.cancel() cancels, before it returns, the future that the task waits for, however many"
+    " coroutines, tasks and gather() lie between them, and so everybody else who awaits that future"
+    " is cancelled with it.",
+    source=TASK,
+)
+
+
+@CANCELS_THE_FUTURE.states(
+    "asyncio", expect=holds(), antecedents=("cancelled while waiting", "others wait for it too")
+)
+@given(
+    between=sequences(("a coroutine", "a task", "gather()"), most=3),
+    others=up_to(2),
+)
+async def test_cancelling_a_task_cancels_the_future_at_once(
+    between: tuple[str, ...], others: int
+) -> None:
+    future = asyncio.get_running_loop().create_future()
+
+    async def wait(through: tuple[str, ...]) -> None:
+        if not through:
+            await future
+        elif through[0] == "a coroutine":
+            await wait(through[1:])
+        elif through[0] == "a task":
+            await asyncio.ensure_future(wait(through[1:]))
+        else:
+            await asyncio.gather(wait(through[1:]))
+
+    bystanders = [asyncio.ensure_future(wait(())) for _ in range(others)]
+    task = asyncio.ensure_future(wait(between))
+    await settle()
+    antecedent("cancelled while waiting")
+    task.cancel()
+    at_once = future.cancelled()
+    if not at_once:
+        future.set_result(None)
+    await asyncio.wait([task, *bystanders])
+    assert at_once, f"through {between or 'nothing'}: after cancel() the future was not cancelled"
+    if others:
+        antecedent("others wait for it too")
+    assert all(bystander.cancelled() for bystander in bystanders), (
+        "the future was cancelled, but somebody else who waited for it was not"
+    )
+
+
+CANCELS_THE_FUTURE.not_applicable(
+    "anyio",
+    "trio",
+    because="a scope is cancelled there, and what its tasks wait for cannot be",
+    missing=("anyio.Event.cancel", "trio.Event.cancel"),
+)

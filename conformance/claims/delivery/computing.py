@@ -1,0 +1,386 @@
+"""Code that computes and never lets anybody else run."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+from hypothesis import given
+
+from conformance.claim import (
+    Claim,
+    NotApplicable,
+    antecedent,
+    article,
+    holds,
+    law,
+    not_applicable,
+    qualified,
+    refuted,
+)
+from conformance.programs.instants import running_task, settle, turns
+from conformance.programs.scopes import open_group
+from conformance.programs.space import every, flags, up_to
+from conformance.programs.waits import ASYNCIO_READY, Wait
+
+TASK_CANCEL = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancel"
+
+
+UNAFFECTED = Claim(
+    "DELIVER-06",
+    "A coroutine that computes and never awaits is not affected by a cancel at all.",
+    source=article("§1"),
+    instead=("LAW-DELIVER-03", "LAW-DELIVER-09"),
+)
+
+FROM_WHERE = ("by itself", "from another thread", "before its first step")
+RESULTS = ("a result", None)
+
+
+def in_a_thread(call: Callable[[], object]) -> None:
+    """Make ``call`` in another thread, and wait for it without giving up control."""
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+def from_a_thread(call: Callable[[], object]) -> None:
+    """Hand ``call`` from another thread to the running loop, as the loop's documentation asks."""
+    if trio.lowlevel.in_trio_run():
+        token = trio.lowlevel.current_trio_token()
+        in_a_thread(lambda: token.run_sync_soon(call))
+    else:
+        loop = asyncio.get_running_loop()
+        in_a_thread(lambda: loop.call_soon_threadsafe(call))
+
+
+@UNAFFECTED.states(
+    "asyncio",
+    expect=refuted("it computes to its end, and then its result is thrown away"),
+    antecedents=("cancelled",),
+)
+@given(where=every(FROM_WHERE), returns=every(RESULTS), at_step=up_to(2))
+async def test_a_computing_task_is_not_affected(
+    where: str, returns: str | None, at_step: int
+) -> None:
+    steps: list[int] = []
+
+    async def compute() -> str | None:
+        task = running_task()
+        for step in range(3):
+            steps.append(step)
+            if step == at_step and where == "by itself":
+                cancel(task)
+            if step == at_step and where == "from another thread":
+                in_a_thread(lambda: cancel(task))
+        return returns
+
+    def cancel(task: asyncio.Task[str | None]) -> None:
+        if task.cancel():
+            antecedent("cancelled")
+
+    task = asyncio.ensure_future(compute())
+    if where == "before its first step":
+        cancel(task)
+    await asyncio.wait([task])
+    outcome = "cancelled" if task.cancelled() else task.result()
+    assert (steps, outcome) == ([0, 1, 2], returns), (
+        f"cancelled {where}: of the steps 0, 1, 2 it took {steps}, and the task's outcome is"
+        f" {outcome!r} instead of {returns!r}"
+    )
+
+
+@UNAFFECTED.states("anyio", "trio", expect=holds(), antecedents=("cancelled",))
+@given(where=every(FROM_WHERE), returns=every(RESULTS), at_step=up_to(2))
+async def test_a_computing_scope_is_not_affected(
+    library: Any, where: str, returns: str | None, at_step: int
+) -> None:
+    steps: list[int] = []
+    outcome: list[str | None] = []
+    scope = library.CancelScope()
+
+    async def compute() -> str | None:
+        for step in range(3):
+            steps.append(step)
+            if step == at_step and where == "by itself":
+                scope.cancel()
+            if step == at_step and where == "from another thread":
+                from_a_thread(scope.cancel)
+        return returns
+
+    async def child() -> None:
+        with scope:
+            outcome.append(await compute())
+
+    antecedent("cancelled")
+    async with open_group(library) as group:
+        group.start_soon(child)
+        if where == "before its first step":
+            scope.cancel()
+    assert (steps, outcome) == ([0, 1, 2], [returns]), (
+        f"cancelled {where}: of the steps 0, 1, 2 it took {steps}, and what came back is {outcome}"
+    )
+
+
+RESULT_THROWN_AWAY = law(
+    "LAW-DELIVER-09",
+    "A task that is cancelled while it runs, and does not suspend again, runs to its end and ends as"
+    " cancelled: its result is thrown away, but an exception that it raises is kept.",
+    source=TASK_CANCEL,
+)
+
+
+@RESULT_THROWN_AWAY.states(
+    "asyncio", expect=holds(), antecedents=("it would have returned", "it raised")
+)
+@given(
+    where=every(FROM_WHERE[:2]),
+    at_step=up_to(2),
+    awaits=every((None, *(wait for wait in ASYNCIO_READY if not wait.suspends))),
+    raises=flags(),
+    first_steps_apart=flags(),
+)
+async def test_the_result_of_a_task_cancelled_as_it_computes_is_thrown_away(
+    where: str, at_step: int, awaits: Wait | None, raises: bool, first_steps_apart: bool
+) -> None:
+    """``first_steps_apart``: it has suspended once before it is cancelled."""
+    waiting = None if awaits is None else await awaits.new()
+    steps: list[int] = []
+
+    async def compute() -> str:
+        task = running_task()
+        if first_steps_apart:
+            await asyncio.sleep(0)
+        for step in range(3):
+            steps.append(step)
+            if step == at_step:
+                task.cancel() if where == "by itself" else in_a_thread(task.cancel)
+        if waiting is not None:
+            await waiting.wait()
+        if raises:
+            raise KeyError("its own")
+        return "its result"
+
+    task = asyncio.ensure_future(compute())
+    await asyncio.wait([task])
+    antecedent("it raised" if raises else "it would have returned")
+    assert steps == [0, 1, 2], f"cancelled {where} at step {at_step}: it took {steps}"
+    if raises:
+        assert not task.cancelled(), "it raised KeyError, and the task says it was cancelled"
+        assert isinstance(task.exception(), KeyError), f"it ended with {task.exception()!r}"
+    else:
+        assert task.cancelled(), f"the task kept its result, {task.result()!r}"
+
+
+RESULT_THROWN_AWAY.not_applicable(
+    "anyio",
+    "trio",
+    because="it is scopes that are cancelled there, not tasks: what has no checkpoint goes on",
+    missing=("anyio.TaskInfo.cancel", "trio.lowlevel.Task.cancel"),
+)
+
+
+# --- what one sees of it ------------------------------------------------------------------------
+
+
+SILENT = Claim(
+    "DELIVER-07",
+    "After a cancel, a task that computes without awaiting keeps the CPU busy to its end, and"
+    " nothing appears in the log.",
+    source=article("§1"),
+    instead=("LAW-DELIVER-16",),
+)
+
+
+@contextmanager
+def log() -> Iterator[list[str]]:
+    """What asyncio and trio log meanwhile."""
+    messages: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    handler = Keep()
+    loggers = [logging.getLogger(name) for name in ("asyncio", "anyio", "trio")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+
+async def set_debug_mode(debug: bool) -> None:
+    """Turn asyncio's debug mode on or off, where asyncio runs; every step is slow to it."""
+    if trio.lowlevel.in_trio_run():
+        return
+    loop = asyncio.get_running_loop()
+    loop.set_debug(debug)
+    # No claim looks at a clock: what takes any time at all counts as slow.
+    loop.slow_callback_duration = 0.0  # all loops have it
+    await asyncio.sleep(0)  # it is for the steps that begin from now on
+
+
+DEBUG_LOGS = "in debug mode, asyncio logs every step that takes longer than slow_callback_duration"
+OUTSIDE_DEBUG = "It holds outside asyncio's debug mode."
+
+
+@SILENT.states(
+    "asyncio",
+    expect=qualified(DEBUG_LOGS),
+    antecedents=("it went on after the cancel",),
+    fair=lambda debug, **_: not debug,
+    qualification=OUTSIDE_DEBUG,
+)
+@given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2), awaited=flags())
+async def test_a_computing_task_goes_on_in_silence(
+    debug: bool, length: int, at_step: int, awaited: bool
+) -> None:
+    steps: list[int] = []
+
+    async def compute() -> None:
+        task = running_task()
+        for step in range(length):
+            if step == at_step % length:
+                task.cancel()
+                antecedent("it went on after the cancel")
+            steps.append(step)
+
+    await set_debug_mode(debug)
+    with log() as messages:
+        task = asyncio.ensure_future(compute())
+        if awaited:
+            await asyncio.wait([task])
+        del task
+        await settle()
+        gc.collect(0)
+    assert steps == list(range(length)), f"of {length} steps it took {len(steps)}"
+    assert not messages, f"the log says: {messages[0].split(' ')[0]} ..."
+
+
+@SILENT.states(
+    "anyio",
+    "trio",
+    expect=(holds("trio logs nothing, and has no debug mode", on=("trio",)), qualified(DEBUG_LOGS)),
+    antecedents=("it went on after the cancel",),
+    fair=lambda debug, **_: not debug,
+    qualification=OUTSIDE_DEBUG,
+)
+@given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2))
+async def test_a_computing_scope_goes_on_in_silence(
+    library: Any, debug: bool, length: int, at_step: int
+) -> None:
+    steps: list[int] = []
+
+    async def compute() -> None:
+        with library.CancelScope() as scope:
+            for step in range(length):
+                if step == at_step % length:
+                    scope.cancel()
+                    antecedent("it went on after the cancel")
+                steps.append(step)
+
+    await set_debug_mode(debug)
+    with log() as messages:
+        async with open_group(library) as group:
+            group.start_soon(compute)
+        await settle(library)
+    assert steps == list(range(length)), f"of {length} steps it took {len(steps)}"
+    assert not messages, f"the log says: {messages[0].split(' ')[0]} ..."
+
+
+SLOW_STEPS_ARE_LOGGED = law(
+    "LAW-DELIVER-16",
+    "In debug mode asyncio's loop logs each callback, and so each step of a task that it calls, that"
+    " takes longer than slow_callback_duration, whether the task was cancelled or not; otherwise it"
+    " logs none.",
+    source="https://docs.python.org/3/library/asyncio-dev.html#debug-mode",
+)
+
+
+NO_DEBUG_MODE = "trio has no debug mode that logs slow steps"
+
+
+def check_the_slow_steps(messages: list[str], debug: bool, steps: int) -> None:
+    """Whether the log has just those ``steps`` of compute() that the loop called."""
+    slow = [message for message in messages if message.startswith("Executing")]
+    if debug:
+        antecedent("debug mode")
+        ours = [text for text in slow if text.startswith("Executing <Task") and "compute" in text]
+        assert len(ours) == steps, (
+            f"in debug mode, {steps} steps took too long, and {len(ours)} of them were logged"
+        )
+    else:
+        assert not slow, f"outside debug mode the log says: {slow[0].split(' ')[0]} ..."
+
+
+@SLOW_STEPS_ARE_LOGGED.states("asyncio", expect=holds(), antecedents=("debug mode", "cancelled"))
+@given(debug=flags(), cancelled=flags(), steps=up_to(3, least=1))
+async def test_slow_steps_are_logged_in_debug_mode(
+    debug: bool, cancelled: bool, steps: int
+) -> None:
+    first_step_at_once = True  # an eager task takes it in the step of its creator
+
+    async def compute() -> None:
+        nonlocal first_step_at_once
+        first_step_at_once = not creating_is_over
+        for _ in range(steps - 1):
+            await asyncio.sleep(0)
+        if cancelled:
+            antecedent("cancelled")
+            running_task().cancel()
+
+    creating_is_over = False
+    await set_debug_mode(debug)
+    with log() as messages:
+        task = asyncio.ensure_future(compute())
+        creating_is_over = True
+        await asyncio.wait([task])
+        await turns(1)
+    check_the_slow_steps(messages, debug, steps - first_step_at_once)
+
+
+@SLOW_STEPS_ARE_LOGGED.states(
+    "anyio",
+    expect=(not_applicable(NO_DEBUG_MODE, on=("trio",)), holds()),
+    antecedents=("debug mode", "cancelled"),
+)
+@given(debug=flags(), cancelled=flags(), steps=up_to(3, least=1))
+async def test_slow_steps_in_a_scope_are_logged_in_debug_mode(
+    library: Any, debug: bool, cancelled: bool, steps: int
+) -> None:
+    if trio.lowlevel.in_trio_run():
+        raise NotApplicable(NO_DEBUG_MODE)
+    first_step_at_once = True
+
+    async def compute() -> None:
+        nonlocal first_step_at_once
+        first_step_at_once = not creating_is_over
+        with library.CancelScope() as scope:
+            for _ in range(steps - 1):
+                await library.sleep(0)
+            if cancelled:
+                antecedent("cancelled")
+                scope.cancel()
+
+    creating_is_over = False
+    await set_debug_mode(debug)
+    with log() as messages:
+        async with open_group(library) as group:
+            group.start_soon(compute)
+            creating_is_over = True
+        await turns(1)
+    check_the_slow_steps(messages, debug, steps - first_step_at_once)
+
+
+SLOW_STEPS_ARE_LOGGED.not_applicable(
+    "trio", because=NO_DEBUG_MODE, missing=("trio.lowlevel.slow_callback_duration",)
+)

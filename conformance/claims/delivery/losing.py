@@ -1,0 +1,199 @@
+"""What becomes of the thing that was waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypothesis import given
+
+from conformance.claim import antecedent, holds, law, refuted
+from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
+from conformance.programs.scopes import open_group
+from conformance.programs.space import every, up_to
+from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+
+NOTHING_IS_LOST = law(
+    "LAW-DELIVER-06",
+    "What a cancelled waiter was about to get is not lost: it has it, or the next who waits for the"
+    " same thing gets it, even where cancel and completion fall into one turn.",
+    source="https://github.com/python/cpython/issues/112202",
+)
+
+# A send() may get its slot and raise all the same: LAW-DELIVER-15 is about that.
+SHARED = (
+    "Event.wait()",
+    "Queue.get()",
+    "Queue.put() into a full queue",
+    "Queue.join()",
+    "Lock.acquire()",
+    "Semaphore.acquire()",
+    "Condition.wait()",
+    "receive from an empty channel",
+)
+
+
+@NOTHING_IS_LOST.states(
+    "asyncio",
+    expect=(
+        refuted(
+            "before 3.13, a Condition forgets the notify() that a cancelled waiter was given",
+            when="python<3.13",
+            issue="https://github.com/python/cpython/issues/112202",
+        ),
+        holds(),
+    ),
+    antecedents=("cancelled and completed", "cancelled and completed in the same turn"),
+)
+@given(
+    wait=every(wait for wait in ASYNCIO_PENDING if wait.name in SHARED),
+    instant=every(instant for instant in INSTANTS if instant.gap is not None),
+)
+async def test_what_a_cancelled_task_waited_for_is_not_lost(wait: Wait, instant: Instant) -> None:
+    waiting = await wait.new()
+    got: list[str] = []
+
+    async def body(name: str) -> None:
+        await waiting.wait()
+        got.append(name)
+
+    first = asyncio.ensure_future(body("the one that was cancelled"))
+    await settle()
+    second = asyncio.ensure_future(body("the next"))
+    await cancel_at(instant, first.cancel, waiting.complete)
+    await settle()
+    antecedent("cancelled and completed")
+    if instant.same_turn:
+        antecedent("cancelled and completed in the same turn")
+    had_it = list(got)
+    second.cancel()
+    await asyncio.wait([first, second])
+    assert had_it, f"{instant.name}: one cancelled, one waits on for {wait.name}, and nobody got it"
+
+
+@NOTHING_IS_LOST.states(
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("cancelled and completed", "cancelled and completed in the same turn"),
+)
+@given(
+    wait=every(wait for wait in SCOPED_PENDING if wait.name in SHARED),
+    instant=every(instant for instant in INSTANTS if instant.gap is not None),
+)
+async def test_what_a_cancelled_scope_waited_for_is_not_lost(
+    library: Any, wait: ScopedWait, instant: Instant
+) -> None:
+    waiting = await wait.of(library).new()
+    scope = library.CancelScope()
+    got: list[str] = []
+
+    async def first() -> None:
+        with scope:
+            await waiting.wait()
+            got.append("the one that was cancelled")
+
+    async def second() -> None:
+        await waiting.wait()
+        got.append("the next")
+
+    async with open_group(library) as group:
+        group.start_soon(first)
+        await settle(library)
+        group.start_soon(second)
+        await cancel_at(
+            instant,
+            scope.cancel,
+            waiting.complete,
+            pause=library.lowlevel.checkpoint,
+            settled=lambda: settle(library),
+        )
+        await settle(library)
+        antecedent("cancelled and completed")
+        if instant.same_turn:
+            antecedent("cancelled and completed in the same turn")
+        had_it = list(got)
+        group.cancel_scope.cancel()
+    assert had_it, f"{instant.name}: one cancelled, one waits on for {wait.name}, and nobody got it"
+
+
+A_FAILED_SEND = law(
+    "LAW-DELIVER-15",
+    "What a cancelled put() or send() was to hand over is handed over exactly if the call returns:"
+    " one that raises has not sent it.",
+    source="https://trio.readthedocs.io/en/stable/reference-core.html#cancellable-primitives",
+)
+
+
+@A_FAILED_SEND.states("asyncio", expect=holds(), antecedents=("the put was cancelled",))
+@given(instant=every(INSTANTS), room=up_to(2, least=1))
+async def test_a_put_that_raises_has_not_put(instant: Instant, room: int) -> None:
+    queue: asyncio.Queue[str] = asyncio.Queue(maxsize=room)
+    for _ in range(room):
+        queue.put_nowait("earlier")
+    task = asyncio.ensure_future(queue.put("ours"))
+    await cancel_at(instant, task.cancel, queue.get_nowait)
+    await asyncio.wait([task])
+    await settle()
+    items = [queue.get_nowait() for _ in range(queue.qsize())]
+    if task.cancelled():
+        antecedent("the put was cancelled")
+    assert ("ours" in items) is not task.cancelled(), (
+        f"{instant.name}: put() {'raised' if task.cancelled() else 'returned'}, and the queue holds"
+        f" {items}"
+    )
+
+
+@A_FAILED_SEND.states(
+    "anyio",
+    expect=(
+        refuted(
+            "receive_nowait() takes the item of a sender that was cancelled in the same turn, whose"
+            " send() raises all the same",
+            when="anyio>=4",
+            issue="docs/findings/anyio-send-raises-though-delivered.md",
+        ),
+        holds(),
+    ),
+    antecedents=("the send was cancelled",),
+)
+@A_FAILED_SEND.states("trio", expect=holds(), antecedents=("the send was cancelled",))
+@given(instant=every(INSTANTS), room=up_to(2))
+async def test_a_send_that_raises_has_not_sent(library: Any, instant: Instant, room: int) -> None:
+    open_stream = getattr(library, "open_memory_channel", None)
+    sender, receiver = (open_stream or library.create_memory_object_stream)(room)
+    for _ in range(room):
+        sender.send_nowait("earlier")
+    scope = library.CancelScope()
+    received: list[str] = []
+    returned = False
+
+    async def send() -> None:
+        nonlocal returned
+        with scope:
+            await sender.send("ours")
+            returned = True
+
+    def receive() -> None:
+        try:
+            received.append(receiver.receive_nowait())
+        except library.WouldBlock:
+            pass
+
+    async with open_group(library) as group:
+        group.start_soon(send)
+        await cancel_at(
+            instant,
+            scope.cancel,
+            receive,
+            pause=library.lowlevel.checkpoint,
+            settled=lambda: settle(library),
+        )
+        await settle(library)
+        for _ in range(room + 1):
+            receive()
+    if not returned:
+        antecedent("the send was cancelled")
+    assert ("ours" in received) is returned, (
+        f"{instant.name}: send() {'returned' if returned else 'raised'}, and {received} arrived"
+    )

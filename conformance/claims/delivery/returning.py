@@ -1,0 +1,188 @@
+"""Catching the cancellation, and returning."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypothesis import given
+
+from conformance.claim import Claim, antecedent, article, exists, holds, law, refuted
+from conformance.programs.instants import MANY, SOON, settle, turns
+from conformance.programs.scopes import open_group
+from conformance.programs.space import every
+from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait, Waiting
+
+RETURNING = Claim(
+    "DELIVER-12",
+    "Having caught the cancellation, simply to return is fine: whoever cancelled is told all the"
+    " same.",
+    source=article("§1"),
+    instead=("LAW-DELIVER-14",),
+)
+
+WAIT_FOR = "wait_for()"
+TIMEOUT = "timeout()"
+CALLER = "a caller that cancels the task and awaits it"
+FAILING_GROUP = "a task group whose other child failed"
+CANCELLED_GROUP = "a task group that was cancelled itself"
+GATHER = "gather()"
+FROM_3_11 = (TIMEOUT, FAILING_GROUP, CANCELLED_GROUP) if exists("asyncio.TaskGroup") else ()
+CANCELLERS = (WAIT_FOR, CALLER, GATHER, *FROM_3_11)
+
+
+async def fail() -> None:
+    raise KeyError
+
+
+async def whoever_cancelled_is_told(who: str, waiting: Waiting, returns: bool) -> bool:
+    """Whether ``who``, who cancels a body that waits, sees that it was cancelled."""
+
+    async def body() -> str:
+        try:
+            await waiting.wait()
+        except asyncio.CancelledError:
+            antecedent("the cancellation was caught")
+            if not returns:
+                raise
+        return "half a result"
+
+    async def in_a_group() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(body())
+            await settle()
+            if who == FAILING_GROUP:
+                group.create_task(fail())
+
+    if who == WAIT_FOR:
+        try:
+            await asyncio.wait_for(body(), SOON)
+        except asyncio.TimeoutError:
+            return True
+        return False
+    if who == TIMEOUT:
+        try:
+            async with asyncio.timeout(SOON):
+                await body()
+        except asyncio.TimeoutError:
+            return True
+        return False
+    task: asyncio.Future[Any] = asyncio.ensure_future(
+        asyncio.wait_for(asyncio.gather(body()), None)
+        if who == GATHER
+        else body()
+        if who == CALLER
+        else in_a_group()
+    )
+    await turns(2 * MANY)
+    if who != FAILING_GROUP:
+        task.cancel()
+    await asyncio.wait([task])
+    return task.cancelled() or task.exception() is not None
+
+
+@RETURNING.states(
+    "asyncio",
+    expect=refuted("wait_for() then returns what the body returned: there was no timeout"),
+    antecedents=("the cancellation was caught",),
+)
+@given(who=every(CANCELLERS), wait=every(ASYNCIO_PENDING))
+async def test_to_return_after_a_cancel_is_fine(who: str, wait: Wait) -> None:
+    assert await whoever_cancelled_is_told(who, await wait.new(), returns=True), (
+        f"cancelled by {who}, the coroutine caught it and returned: {who} was not told"
+    )
+
+
+A_SCOPE = "a scope"
+FAIL_AFTER = "fail_after()"
+MOVE_ON_AFTER = "move_on_after()"
+SCOPED_CANCELLERS = (FAIL_AFTER, MOVE_ON_AFTER, A_SCOPE, FAILING_GROUP)
+
+
+async def whoever_cancelled_the_scope_is_told(
+    library: Any, who: str, waiting: Waiting, returns: bool
+) -> bool:
+    """Whether ``who``, who cancels a body that waits, sees that it was cancelled."""
+
+    async def body() -> None:
+        try:
+            await waiting.wait()
+        except BaseException:  # in trio, a nursery raises Cancelled in a group
+            antecedent("the cancellation was caught")
+            if not returns:
+                raise
+
+    if who == FAIL_AFTER:
+        try:
+            with library.fail_after(SOON):
+                await body()
+        except getattr(library, "TooSlowError", TimeoutError):
+            return True
+        return False
+    if who == MOVE_ON_AFTER:
+        with library.move_on_after(SOON) as scope:
+            await body()
+        return bool(scope.cancelled_caught)
+    if who == FAILING_GROUP:
+        try:
+            async with open_group(library) as group:
+                group.start_soon(body)
+                await settle(library)
+                group.start_soon(fail)
+        except Exception:
+            return True
+        return False
+    scope = library.CancelScope()
+
+    async def in_a_scope() -> None:
+        with scope:
+            await body()
+
+    async with open_group(library) as group:
+        group.start_soon(in_a_scope)
+        await settle(library)
+        scope.cancel()
+    return bool(scope.cancelled_caught)
+
+
+@RETURNING.states(
+    "anyio",
+    "trio",
+    expect=refuted("fail_after() then raises nothing: as far as it knows there was no timeout"),
+    antecedents=("the cancellation was caught",),
+)
+@given(who=every(SCOPED_CANCELLERS), wait=every(SCOPED_PENDING))
+async def test_to_return_after_a_scope_was_cancelled_is_fine(
+    library: Any, who: str, wait: ScopedWait
+) -> None:
+    waiting = await wait.of(library).new()
+    assert await whoever_cancelled_the_scope_is_told(library, who, waiting, returns=True), (
+        f"cancelled by {who}, the coroutine caught it and returned: {who} was not told"
+    )
+
+
+RAISING_AGAIN = law(
+    "LAW-DELIVER-14",
+    "A coroutine that catches the cancellation and raises it again is seen to be cancelled by"
+    " whoever cancelled it: a caller, a timeout, a group, a scope, gather().",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-cancellation",
+)
+
+
+@RAISING_AGAIN.states("asyncio", expect=holds(), antecedents=("the cancellation was caught",))
+@given(who=every(CANCELLERS), wait=every(ASYNCIO_PENDING))
+async def test_whoever_cancelled_is_told_if_it_is_raised_again(who: str, wait: Wait) -> None:
+    assert await whoever_cancelled_is_told(who, await wait.new(), returns=False), (
+        f"cancelled by {who}, the coroutine raised it again: {who} was not told"
+    )
+
+
+@RAISING_AGAIN.states("anyio", "trio", expect=holds(), antecedents=("the cancellation was caught",))
+@given(who=every(SCOPED_CANCELLERS), wait=every(SCOPED_PENDING))
+async def test_whoever_cancelled_the_scope_is_told_if_it_is_raised_again(
+    library: Any, who: str, wait: ScopedWait
+) -> None:
+    waiting = await wait.of(library).new()
+    assert await whoever_cancelled_the_scope_is_told(library, who, waiting, returns=False), (
+        f"cancelled by {who}, the coroutine raised it again: {who} was not told"
+    )

@@ -1,0 +1,162 @@
+"""Whether a shield gives others a chance to run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypothesis import given
+
+from conformance.claim import Claim, antecedent, article, holds, law, qualified
+from conformance.programs.instants import running_task, turns
+from conformance.programs.space import every, flags, up_to
+from conformance.programs.suspension import Watched, suspends
+from conformance.programs.waits import SCOPED_READY, ScopedWait
+
+SHIELD_YIELDS = Claim(
+    "DELIVER-11",
+    "Awaiting a shield yields control.",
+    source=article("§1"),
+    instead=("LAW-DELIVER-17",),
+)
+
+A_DONE_FUTURE = "a done future"
+A_PLAIN_COROUTINE = "a coroutine that never suspends"
+A_COROUTINE = "a coroutine that suspends"
+A_FUTURE = "a pending future"
+A_TASK = "a task"
+SHIELDED = (A_DONE_FUTURE, A_PLAIN_COROUTINE, A_COROUTINE, A_FUTURE, A_TASK)
+HAVE_TO_WAIT = (A_COROUTINE, A_FUTURE, A_TASK)
+
+
+def something(kind: str) -> Any:
+    """What is shielded: something of this ``kind`` that needs no help to be done."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    async def plain() -> None:
+        pass
+
+    if kind == A_DONE_FUTURE:
+        future.set_result(None)
+    elif kind == A_FUTURE:
+        loop.call_soon(future.set_result, None)
+    elif kind == A_PLAIN_COROUTINE:
+        return plain()
+    elif kind == A_COROUTINE:
+        return asyncio.sleep(0)
+    elif kind == A_TASK:
+        return asyncio.ensure_future(asyncio.sleep(0))
+    return future
+
+
+@SHIELD_YIELDS.states(
+    "asyncio",
+    expect=qualified(
+        "shield() of something that is done is that thing: awaiting it does not suspend"
+    ),
+    antecedents=("awaited a shield",),
+    fair=lambda shielded, **_: shielded in HAVE_TO_WAIT,
+    qualification="It yields where what is shielded has to wait for something itself.",
+)
+@given(shielded=every(SHIELDED), depth=up_to(3, least=1))
+async def test_awaiting_a_shield_yields(shielded: str, depth: int) -> None:
+    """``depth``: how many shields lie around it."""
+    inner = something(shielded)
+    for _ in range(depth):
+        inner = asyncio.shield(inner)
+    antecedent("awaited a shield")
+    assert await suspends(inner), f"await shield({shielded}) did not yield control"
+
+
+@SHIELD_YIELDS.states(
+    "anyio",
+    "trio",
+    expect=qualified("a shielded scope is no checkpoint: it yields where its body does"),
+    antecedents=("awaited in a shield",),
+    fair=lambda wait, **_: wait.suspends,
+    qualification="It yields where what is shielded contains a checkpoint.",
+)
+@given(wait=every(reversed(SCOPED_READY)), depth=up_to(3, least=1))
+async def test_a_shielded_scope_yields(library: Any, wait: ScopedWait, depth: int) -> None:
+    waiting = await wait.of(library).new()
+
+    async def shielded(levels: int) -> None:
+        if not levels:
+            return await waiting.wait()  # type: ignore[no-any-return]
+        with library.CancelScope(shield=True):
+            await shielded(levels - 1)
+
+    antecedent("awaited in a shield")
+    assert await suspends(shielded(depth)), f"a shield around {wait.name} did not yield control"
+
+
+A_SHIELD_ADDS_NOTHING = law(
+    "LAW-DELIVER-17",
+    "A shield adds no suspension of its own: awaiting it suspends exactly if what is shielded has to"
+    " be waited for, also where the code around it was cancelled.",
+    source="https://docs.python.org/3/library/asyncio-task.html#asyncio.shield",
+)
+
+
+@A_SHIELD_ADDS_NOTHING.states(
+    "asyncio", expect=holds(), antecedents=("it was done already", "it had to be waited for")
+)
+@given(shielded=every(SHIELDED), depth=up_to(3), turns_before=up_to(3), cancelled=flags())
+async def test_a_shield_suspends_if_what_it_shields_is_not_done(
+    shielded: str, depth: int, turns_before: int, cancelled: bool
+) -> None:
+    """``cancelled``: the task that awaits the shield was, just before."""
+    inner = asyncio.ensure_future(something(shielded))
+    await turns(turns_before)
+    was_done = suspended = False
+
+    async def body() -> None:
+        nonlocal was_done, suspended
+        if cancelled:
+            running_task().cancel()
+        shields = inner
+        for _ in range(depth):
+            shields = asyncio.shield(shields)
+        was_done = inner.done()
+        watched = Watched(shields)
+        try:
+            await watched
+        finally:
+            suspended = watched.count > 0
+
+    await asyncio.wait([asyncio.ensure_future(body())])
+    antecedent("it was done already" if was_done else "it had to be waited for")
+    assert suspended is not was_done, (
+        f"{depth} shields around {shielded}, done before: {was_done}, suspended: {suspended}"
+    )
+
+
+@A_SHIELD_ADDS_NOTHING.states(
+    "anyio", "trio", expect=holds(), antecedents=("no checkpoint", "a checkpoint")
+)
+@given(wait=every(SCOPED_READY), depth=up_to(3), cancelled=flags())
+async def test_a_shielded_scope_suspends_if_its_body_does(
+    library: Any, wait: ScopedWait, depth: int, cancelled: bool
+) -> None:
+    """``cancelled``: the scope around the shields was."""
+    waiting = await wait.of(library).new()
+    went_through = False
+
+    async def shielded(levels: int) -> None:
+        nonlocal went_through
+        if levels:
+            with library.CancelScope(shield=True):
+                return await shielded(levels - 1)
+        await waiting.wait()
+        went_through = True
+
+    with library.CancelScope() as scope:
+        if cancelled and depth:
+            scope.cancel()
+        suspended = await suspends(shielded(depth))
+    antecedent("a checkpoint" if wait.suspends else "no checkpoint")
+    assert went_through, f"{depth} shields around {wait.name}: the cancel came through"
+    assert suspended is wait.suspends, (
+        f"{depth} shields around {wait.name}, a checkpoint: {wait.suspends}, suspended: {suspended}"
+    )

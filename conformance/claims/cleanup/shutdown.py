@@ -1,0 +1,460 @@
+"""What becomes of a cleanup when the program ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+from hypothesis import given
+
+from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.programs.instants import NEVER, SOON, settle
+from conformance.programs.scopes import open_group
+from conformance.programs.space import every, flags, up_to
+
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
+Run = Callable[..., Any]
+
+RETURNS = "run() returns"
+RAISES = "run() raises"
+INTERRUPTED = "run() is interrupted by KeyboardInterrupt"
+BY_HAND = "run_until_complete(), then close()"
+
+
+class Failure(Exception):
+    """What the main coroutine raises where the program ends by an exception."""
+
+
+def raise_as(ending: str) -> None:
+    """Raise what ends the program so, if anything."""
+    if ending == RAISES:
+        raise Failure
+    if ending == INTERRUPTED:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def expected_to_end() -> Iterator[None]:
+    """Let what :func:`raise_as` raised pass, in an exception group too."""
+
+    def ours(error: BaseException) -> bool:
+        members: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
+        return (
+            isinstance(error, (Failure, KeyboardInterrupt))
+            if members is None
+            else any(map(ours, members))
+        )
+
+    try:
+        yield
+    except BaseException as error:
+        if not ours(error):
+            raise
+
+
+def run_by_hand(main: Coroutine[Any, Any, None], new_event_loop: NewLoop) -> None:
+    loop = new_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
+def collect(tasks: list[asyncio.Task[None]]) -> None:
+    """Close the coroutines left on a closed loop, as the garbage collector would.
+
+    It is done by hand to be done at once, on every Python.
+    """
+    for task in tasks:
+        if not task.done():
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # it is known
+            with suppress(RuntimeError):  # an await in its `finally` finds no running loop
+                task.get_coro().close()  # type: ignore[union-attr]  # asyncio's own coroutine
+
+
+SLOW = Claim(
+    "CLEANUP-06",
+    "A slow await in the `finally` of a cancelled task is still waiting when the program ends, and"
+    " the loop is closed under it.",
+    source=article("§2"),
+    instead=("LAW-CLEANUP-09", "LAW-CLEANUP-10"),
+)
+
+
+@SLOW.states(
+    "asyncio",
+    expect=qualified("asyncio.run() waits for every task's `finally` before it closes the loop"),
+    antecedents=("the finally awaits",),
+    fair=lambda ending, awaits, cancelled: ending == BY_HAND and cancelled,
+    qualification="a loop that is run by run_until_complete() and closed with the cancelled task"
+    " still on it",
+)
+@given(
+    ending=every((BY_HAND, RETURNS, RAISES, INTERRUPTED)),
+    awaits=up_to(3, least=1),
+    cancelled=flags(),
+)
+def test_the_loop_is_closed_under_a_slow_finally(
+    ending: str, awaits: int, cancelled: bool, run: Run, new_event_loop: NewLoop
+) -> None:
+    tasks: list[asyncio.Task[None]] = []
+    left: list[str] = []
+
+    async def leftover() -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            if not loop.is_closed():
+                antecedent("the finally awaits")
+            try:
+                for _ in range(awaits):
+                    await asyncio.sleep(SOON)
+            finally:
+                left.append("closed" if loop.is_closed() else "open")
+
+    async def main() -> None:
+        tasks.append(asyncio.create_task(leftover()))
+        await settle()
+        if cancelled:
+            tasks[0].cancel()
+        raise_as(ending)
+
+    with expected_to_end():
+        if ending == BY_HAND:
+            run_by_hand(main(), new_event_loop)
+        else:
+            run(main())
+    collect(tasks)
+    assert left == ["closed"], f"{ending}: the loop was {left[0]} when the finally was over"
+
+
+@SLOW.states(
+    "anyio",
+    "trio",
+    expect=refuted("run() ends only when every task has ended, and its `finally` with it"),
+    antecedents=("the finally awaits",),
+)
+@given(
+    ending=every((RETURNS, RAISES, INTERRUPTED)),
+    awaits=up_to(3, least=1),
+    shielded=every((True, False)),
+)
+def test_the_run_is_over_under_a_slow_finally(
+    ending: str, awaits: int, shielded: bool, library: ModuleType, run: Run
+) -> None:
+    over = False
+    left: list[bool] = []
+
+    async def leftover() -> None:
+        try:
+            await library.sleep(NEVER)
+        finally:
+            antecedent("the finally awaits")
+            try:
+                with library.CancelScope(shield=shielded):
+                    for _ in range(awaits):
+                        await library.sleep(SOON)
+            finally:
+                left.append(over)
+
+    async def main() -> None:
+        async with open_group(library) as group:
+            group.start_soon(leftover)
+            await settle(library)
+            raise_as(ending)
+            group.cancel_scope.cancel()
+
+    with expected_to_end():
+        run(main)
+    over = True
+    assert left == [True], f"{ending}: the run was not over when the finally was"
+
+
+WAITED_FOR = law(
+    "LAW-CLEANUP-09",
+    "However the main coroutine ends, run() ends only when the `finally` of every task is over:"
+    " asyncio.run() cancels the tasks that are left and waits for them, in anyio and trio their"
+    " groups do; the awaits in it go on in asyncio, and under a shield in anyio and trio.",
+    source="https://docs.python.org/3/library/asyncio-runner.html#asyncio.run",
+)
+
+
+@WAITED_FOR.states("asyncio", expect=holds(), antecedents=("a finally was left to run",))
+@given(
+    ending=every((RETURNS, RAISES, INTERRUPTED)),
+    awaits=up_to(3),
+    tasks=up_to(3, least=1),
+    fails=flags(),
+)
+def test_run_waits_for_every_finally(
+    ending: str, awaits: int, tasks: int, fails: bool, run: Run
+) -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    async def leftover(number: int) -> None:
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            antecedent("a finally was left to run")
+            begun.append(number)
+            for _ in range(awaits):
+                await asyncio.sleep(SOON)
+            ended.append(number)
+            if fails:
+                raise Failure
+
+    async def main() -> None:
+        kept = [asyncio.create_task(leftover(number)) for number in range(tasks)]
+        await settle()
+        assert len(kept) == tasks, "each is kept alive by this name"
+        raise_as(ending)
+
+    with expected_to_end():
+        run(main())
+    assert sorted(begun) == sorted(ended) == list(range(tasks)), (
+        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it"
+    )
+
+
+@WAITED_FOR.states("anyio", "trio", expect=holds(), antecedents=("a finally was left to run",))
+@given(
+    ending=every((RETURNS, RAISES, INTERRUPTED)),
+    awaits=up_to(3),
+    tasks=up_to(3, least=1),
+    fails=flags(),
+)
+def test_run_waits_for_every_shielded_finally(
+    ending: str, awaits: int, tasks: int, fails: bool, library: ModuleType, run: Run
+) -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    async def leftover(number: int) -> None:
+        try:
+            await library.sleep(NEVER)
+        finally:
+            antecedent("a finally was left to run")
+            begun.append(number)
+            with library.CancelScope(shield=True):
+                for _ in range(awaits):
+                    await library.sleep(SOON)
+            ended.append(number)
+            if fails:
+                raise Failure
+
+    async def main() -> None:
+        async with open_group(library) as group:
+            for number in range(tasks):
+                group.start_soon(leftover, number)
+            await settle(library)
+            raise_as(ending)
+            group.cancel_scope.cancel()
+
+    with expected_to_end():
+        run(main)
+    assert sorted(begun) == sorted(ended) == list(range(tasks)), (
+        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it"
+    )
+
+
+AGAIN = law(
+    "LAW-CLEANUP-10",
+    "asyncio.run() also cancels the tasks that are already in their `finally`, though a cancel may"
+    " have brought them there: the await that they have come to raises.",
+    source="https://docs.python.org/3/library/asyncio-runner.html#asyncio.run",
+)
+
+
+@AGAIN.states("asyncio", expect=holds(), antecedents=("it was cleaning up at the end",))
+@given(
+    ending=every((RETURNS, RAISES, INTERRUPTED)), entered=every(("by a cancel", "by its own end"))
+)
+def test_run_cancels_in_the_finally(ending: str, entered: str, run: Run) -> None:
+    interrupted: list[bool] = []
+
+    async def leftover() -> None:
+        try:
+            if entered == "by a cancel":
+                await asyncio.sleep(NEVER)
+        finally:
+            antecedent("it was cleaning up at the end")
+            try:
+                await asyncio.sleep(NEVER)
+            except asyncio.CancelledError:
+                interrupted.append(True)
+                raise
+
+    async def main() -> None:
+        task = asyncio.create_task(leftover())
+        await settle()
+        if entered == "by a cancel":
+            task.cancel()
+            await settle()
+        raise_as(ending)
+
+    with expected_to_end():
+        run(main())
+    assert interrupted == [True], f"{ending}: the finally was not cancelled"
+
+
+AGAIN.not_applicable(
+    "anyio",
+    "trio",
+    because="no task is left at the end of run(): each belongs to a group that waits for it",
+    missing=("anyio.create_task", "trio.create_task"),
+)
+
+
+PUT_OFF = Claim(
+    "CLEANUP-07",
+    "A cleanup that `finally` puts off into a task of its own is carried out, also when the program"
+    " ends.",
+    source=article("§2"),
+    instead=("LAW-CLEANUP-09", "LAW-CLEANUP-11"),
+)
+GOES_ON = "the program goes on for as long as the cleanup takes"
+ENDS = "the program ends, and with it the task"
+CANCELS_AND_ENDS = "the task is cancelled, and the program ends at once"
+MAIN_ENDS = "the task is the main one, and the program ends with it"
+
+
+@PUT_OFF.states(
+    "asyncio",
+    expect=refuted("asyncio.run() waits only for the tasks that are there when the main one ends"),
+    antecedents=("put off",),
+)
+@given(then=every((GOES_ON, ENDS, CANCELS_AND_ENDS, MAIN_ENDS)), seconds=every((0, SOON, 0.05)))
+def test_a_cleanup_put_off_is_carried_out(then: str, seconds: float, run: Run) -> None:
+    kept: list[asyncio.Task[None]] = []
+    cleaned: list[str] = []
+
+    async def cleanup() -> None:
+        if seconds:
+            await asyncio.sleep(seconds)
+        cleaned.append("up")
+
+    async def worker() -> None:
+        try:
+            await asyncio.sleep(0 if then == MAIN_ENDS else NEVER)
+        finally:
+            antecedent("put off")
+            kept.append(asyncio.get_running_loop().create_task(cleanup()))
+
+    async def main() -> None:
+        if then == MAIN_ENDS:
+            return await worker()
+        task = asyncio.create_task(worker())
+        await settle()
+        if then != ENDS:
+            task.cancel()
+        if then == GOES_ON:
+            await asyncio.wait([task])
+            await asyncio.wait(kept)
+
+    run(main())
+    collect(kept)
+    assert cleaned, f"{then}: a cleanup of {seconds} s was put off, and never ended"
+
+
+OUTSIDE = "a group outside the cancelled scope"
+BOTH = "a group outside, cancelled as well"
+OWN = "the cancelled group itself"
+
+
+@PUT_OFF.states(
+    "anyio",
+    "trio",
+    expect=qualified("a task that is started in a cancelled group is cancelled at its first await"),
+    antecedents=("put off",),
+    fair=lambda into, awaits: into == OUTSIDE,
+    qualification="put off into a group outside the cancelled scope, not cancelled itself:"
+    " the group waits for it",
+)
+@given(into=every((OUTSIDE, OWN, BOTH)), awaits=up_to(3))
+async def test_a_cleanup_put_off_into_a_group_is_carried_out(
+    library: ModuleType, into: str, awaits: int
+) -> None:
+    cleaned: list[str] = []
+
+    async def cleanup() -> None:
+        for _ in range(awaits):
+            await library.sleep(SOON)
+        cleaned.append("up")
+
+    async with open_group(library) as outer, open_group(library) as own:
+
+        async def worker() -> None:
+            try:
+                await library.sleep(NEVER)
+            finally:
+                antecedent("put off")
+                (own if into == OWN else outer).start_soon(cleanup)
+
+        own.start_soon(worker)
+        await settle(library)
+        (outer if into == BOTH else own).cancel_scope.cancel()
+    assert cleaned, f"put off into {into}: a cleanup of {awaits} awaits did not come to its end"
+
+
+NEWBORN = law(
+    "LAW-CLEANUP-11",
+    "At its end asyncio.run() cancels, and waits for, every task that there is when the main one"
+    " has ended, and no task that is created later.",
+    source="https://github.com/python/cpython/pull/5262",
+)
+BORN = {
+    "by the main coroutine": True,
+    "in the finally of the main coroutine": True,
+    "in the finally of another task, at the end": False,
+}
+
+
+@NEWBORN.states("asyncio", expect=holds(), antecedents=("created",))
+@given(born=every(BORN), ending=every((RETURNS, RAISES, INTERRUPTED)), count=up_to(3, least=1))
+def test_run_waits_for_what_there_is(born: str, ending: str, count: int, run: Run) -> None:
+    kept: list[asyncio.Task[None]] = []
+
+    def create() -> None:
+        antecedent("created")
+        for _ in range(count):
+            kept.append(asyncio.get_running_loop().create_task(asyncio.sleep(NEVER)))
+
+    async def leftover() -> None:
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            create()
+
+    async def main() -> None:
+        if born == "by the main coroutine":
+            create()
+        elif born == "in the finally of another task, at the end":
+            task = asyncio.create_task(leftover())
+            await settle()
+            assert not task.done(), "it is left over"
+        try:
+            raise_as(ending)
+        finally:
+            if born == "in the finally of the main coroutine":
+                create()
+
+    with expected_to_end():
+        run(main())
+    ended = [task.cancelled() for task in kept]
+    collect(kept)
+    assert ended == [BORN[born]] * count, (
+        f"{ending}: of {count} tasks created {born}, {sum(ended)} were cancelled and waited for"
+    )
+
+
+NEWBORN.not_applicable(
+    "anyio",
+    "trio",
+    because="no task is created outside a group, and no group is left at the end of run()",
+    missing=("anyio.create_task", "trio.create_task"),
+)

@@ -1,0 +1,1 @@
+"""What happens to the children of gather() when one fails or is cancelled (the article's §3)."""

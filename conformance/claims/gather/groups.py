@@ -1,0 +1,261 @@
+"""What is true of groups instead: asyncio.TaskGroup, anyio's task group, trio's nursery."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
+from typing import Any
+
+from hypothesis import given
+
+from conformance.claim import antecedent, holds, law, needs, not_applicable, refuted
+from conformance.programs.failures import Grave
+from conformance.programs.instants import settle
+from conformance.programs.space import every, flags, sequences, up_to
+
+NO_TASK_GROUP = not_applicable("asyncio.TaskGroup came with Python 3.11", when="python<3.11")
+
+
+def open_group(library: ModuleType) -> Any:
+    """The library's group: ``async with open_group(library) as group``."""
+    if library is asyncio:
+        needs("asyncio.TaskGroup")
+        return asyncio.TaskGroup()
+    return library.open_nursery() if library.__name__ == "trio" else library.create_task_group()
+
+
+def start(group: Any, function: Any, *args: Any) -> Any:
+    """Run ``function(*args)`` in a child of ``group``; asyncio gives its task."""
+    if hasattr(group, "start_soon"):
+        return group.start_soon(function, *args)
+    return group.create_task(function(*args))
+
+
+def protected(library: ModuleType) -> AbstractContextManager[object]:
+    """Where cleanup may wait: scopes interrupt it again and again without this, asyncio does not."""
+    return nullcontext() if library is asyncio else library.CancelScope(shield=True)
+
+
+WAITS_FOR_ALL = law(
+    "LAW-GATHER-03",
+    "A group whose child fails, otherwise than by SystemExit or KeyboardInterrupt, at once cancels the"
+    " others, waits until each of them has ended, and then raises one exception group with every"
+    " failure.",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-groups,"
+    " https://trio.readthedocs.io/en/stable/reference-core.html#nurseries-and-spawning",
+)
+
+
+@WAITS_FOR_ALL.states(
+    "asyncio", expect=(NO_TASK_GROUP, holds()), antecedents=("another child still ran",)
+)
+@WAITS_FOR_ALL.states("anyio", "trio", expect=holds(), antecedents=("another child still ran",))
+@given(
+    error=every((KeyError, Grave)),
+    after_a_wait=flags(),
+    others=sequences(
+        ("has ended", "waits", "takes time to clean up", "fails on its way out"), most=2
+    ),
+)
+async def test_a_group_cancels_and_awaits_its_children_before_it_raises(
+    library: ModuleType, error: type[BaseException], after_a_wait: bool, others: tuple[str, ...]
+) -> None:
+    fail, go_on, cleaned_up = library.Event(), library.Event(), library.Event()
+    waiting: list[str] = []
+    cleaning: list[str] = []
+    failed: list[str] = [error.__name__]
+    raised: list[str] = []
+
+    async def failing() -> None:
+        if after_a_wait:
+            await fail.wait()
+        raise error
+
+    async def other(does: str) -> None:
+        if does == "has ended":
+            return
+        waiting.append(does)
+        try:
+            await go_on.wait()
+        finally:
+            waiting.remove(does)
+            antecedent("another child still ran")
+            if does == "takes time to clean up":
+                cleaning.append(does)
+                with protected(library):
+                    await cleaned_up.wait()
+                cleaning.remove(does)
+            if does == "fails on its way out":
+                failed.append("LookupError")
+                raise LookupError
+
+    async def parent() -> None:
+        try:
+            async with open_group(library) as group:
+                for does in others:
+                    start(group, other, does)
+                start(group, failing)
+        except BaseException as group_error:  # what is raised is the question
+            leaves = getattr(group_error, "exceptions", (group_error,))
+            raised.extend(sorted(type(leaf).__name__ for leaf in leaves))
+
+    async with open_group(library) as outer:
+        start(outer, parent)
+        await settle(library)
+        fail.set()
+        await settle(library)
+        still_waiting, still_cleaning = list(waiting), list(cleaning)
+        raised_early = list(raised)
+        go_on.set()
+        cleaned_up.set()
+        await settle(library)
+    case = f"a child raised {error.__name__}, the others: {others}"
+    assert not still_waiting, f"{case}: {still_waiting} were not cancelled"
+    assert not (still_cleaning and raised_early), (
+        f"{case}: the group raised {raised_early} while {still_cleaning} had not ended"
+    )
+    assert raised == sorted(failed), f"{case}: {failed} failed, the group raised {raised}"
+
+
+ALONE = law(
+    "LAW-GATHER-04",
+    "A child of a group that is cancelled alone, and ends by it, is no failure: the other children run"
+    " on, and the group raises nothing.",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-groups,"
+    " https://trio.readthedocs.io/en/stable/reference-core.html#cancellation-and-timeouts",
+)
+
+
+@ALONE.states("asyncio", expect=(NO_TASK_GROUP, holds()), antecedents=("cancelled alone",))
+@ALONE.states("anyio", "trio", expect=holds(), antecedents=("cancelled alone",))
+@given(
+    when=every(("while it waits", "before its first step")),
+    others=sequences(("has ended", "waits", "waits in a group"), most=2),
+    cancels=up_to(2, least=1),
+)
+async def test_a_child_cancelled_alone_does_not_disturb_its_group(
+    library: ModuleType, when: str, others: tuple[str, ...], cancels: int
+) -> None:
+    never, go_on = library.Event(), library.Event()
+    # asyncio cancels the child's task, the others the scope that the child waits in.
+    own_scope = nullcontext() if library is asyncio else library.CancelScope()
+    ended: list[str] = []
+    targets: list[Any] = [] if library is asyncio else [own_scope]
+    raised: list[BaseException] = []
+
+    def cancel() -> None:
+        antecedent("cancelled alone")
+        for _ in range(cancels):
+            targets[0].cancel()
+
+    async def child() -> None:
+        with own_scope:
+            await never.wait()
+
+    async def other(does: str) -> None:
+        if does == "waits":
+            await go_on.wait()
+        if does == "waits in a group":
+            async with open_group(library) as inner:
+                start(inner, go_on.wait)
+        ended.append(does)
+
+    async def parent() -> None:
+        try:
+            async with open_group(library) as group:
+                targets.append(start(group, child))
+                for does in others:
+                    start(group, other, does)
+                if when == "before its first step":
+                    cancel()
+        except BaseException as error:  # what is raised is the question
+            raised.append(error)
+
+    async with open_group(library) as outer:
+        start(outer, parent)
+        await settle(library)
+        if when == "while it waits":
+            cancel()
+            await settle(library)
+        go_on.set()
+        await settle(library)
+        never.set()
+    assert not raised, f"a child was cancelled {when}: the group raised {raised[0]!r}"
+    assert sorted(ended) == sorted(others), (
+        f"a child was cancelled {when}: of the others {others} only {ended} came to their end"
+    )
+
+
+LEAVES_NOTHING = law(
+    "LAW-GATHER-11",
+    "The cancel by which a group whose child failed stops its own body ends with the group: its parent"
+    " is asked to stop neither while it handles the failure nor afterwards.",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-groups,"
+    " https://github.com/python/cpython/issues/116720",
+)
+
+
+@LEAVES_NOTHING.states(
+    "asyncio",
+    expect=(
+        NO_TASK_GROUP,
+        # With eager tasks the first 3.12 releases even raise CancelledError afterwards:
+        # https://github.com/python/cpython/issues/128588
+        refuted(
+            "a group that was waiting in __aexit__ when a child failed leaves cancelling() at 1",
+            when="python<3.13",
+            issue="https://github.com/python/cpython/issues/116720",
+        ),
+        holds(),
+    ),
+    antecedents=("the group raised",),
+)
+@LEAVES_NOTHING.states("anyio", "trio", expect=holds(), antecedents=("the group raised",))
+@given(
+    error=every((KeyError, Grave)),
+    when=every(("after a wait", "at its first step")),
+    body=every(("has ended", "waits", "swallows the cancel")),
+    failing=up_to(3, least=1),
+)
+async def test_a_failed_group_leaves_no_cancel_behind(
+    library: ModuleType, error: type[BaseException], when: str, body: str, failing: int
+) -> None:
+    fail, never = library.Event(), library.Event()
+    left: list[str] = []
+
+    async def child() -> None:
+        if when == "after a wait":
+            await fail.wait()
+        raise error
+
+    async def parent() -> None:
+        try:
+            async with open_group(library) as group:
+                for _ in range(failing):
+                    start(group, child)
+                if body != "has ended":
+                    try:
+                        await never.wait()
+                    except BaseException:
+                        if body != "swallows the cancel":
+                            raise
+        except BaseException:  # LAW-GATHER-03 looks at what is raised
+            antecedent("the group raised")
+        if library is asyncio:
+            task: Any = asyncio.current_task()
+            left.append(f"cancelling() at {task.cancelling()}")
+        try:
+            await library.sleep(0)
+        except BaseException as cancel:
+            left.append(type(cancel).__name__)
+            raise
+
+    async with open_group(library) as outer:
+        start(outer, parent)
+        await settle(library)
+        fail.set()
+    assert left in ([], ["cancelling() at 0"]), (
+        f"{failing} children raised {error.__name__} {when}, the body {body}: the group raised, and"
+        f" left {' and '.join(left)}"
+    )

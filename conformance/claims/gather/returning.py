@@ -1,0 +1,346 @@
+"""What gather() gives: the order of the results, and what return_exceptions changes."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from hypothesis import given
+
+from conformance.claim import (
+    Claim,
+    NotApplicable,
+    antecedent,
+    article,
+    holds,
+    law,
+    needs,
+    not_applicable,
+    qualified,
+)
+from conformance.programs.failures import Grave
+from conformance.programs.instants import settle
+from conformance.programs.space import every, flags, orders, sequences
+
+GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
+
+ALONE = Claim(
+    "GATHER-03",
+    "Whether gather() raises or returns the failures of its children depends on return_exceptions"
+    " alone.",
+    source=article("§3"),
+    instead=("LAW-GATHER-01", "LAW-GATHER-06", "LAW-GATHER-07", "LAW-GATHER-09"),
+)
+
+LOOP_STOPPERS = ("raises SystemExit", "raises KeyboardInterrupt")
+
+
+ERRORS: dict[str, type[BaseException]] = {
+    "raises an Exception": KeyError,
+    "is cancelled": asyncio.CancelledError,
+    "raises a BaseException": Grave,
+    "raises SystemExit": SystemExit,
+    "raises KeyboardInterrupt": KeyboardInterrupt,
+}
+
+
+def _nothing_else_interferes(ends: tuple[str, ...], parent_cancelled: bool, **_: object) -> bool:
+    return not parent_cancelled and not set(LOOP_STOPPERS) & set(ends)
+
+
+@ALONE.states(
+    "asyncio",
+    expect=qualified(
+        "cancelling the parent raises CancelledError, and a child's SystemExit or KeyboardInterrupt"
+        " stops the event loop, with return_exceptions=True as without",
+        issue="https://github.com/python/cpython/issues/93122",
+    ),
+    antecedents=("a child failed",),
+    fair=_nothing_else_interferes,
+    qualification="Nobody cancels the parent, and no child raises SystemExit or KeyboardInterrupt.",
+)
+@given(
+    return_exceptions=every((True, False)),
+    ends=sequences(("returns", *ERRORS), least=1, most=2),
+    backwards=flags(),
+    parent_cancelled=flags(),
+)
+def test_raising_or_returning_depends_on_return_exceptions_alone(
+    run: Callable[..., Any],
+    return_exceptions: bool,
+    ends: tuple[str, ...],
+    backwards: bool,
+    parent_cancelled: bool,
+) -> None:
+    given_back: list[str] = []
+    in_time = sorted(range(len(ends)), reverse=backwards)
+
+    async def main() -> None:
+        go_on = [asyncio.Event() for _ in ends]
+
+        async def child(place: int) -> str:
+            await go_on[place].wait()
+            if ends[place] != "returns":
+                raise ERRORS[ends[place]]
+            return "its value"
+
+        async def parent() -> None:
+            try:
+                results = await asyncio.gather(*children, return_exceptions=return_exceptions)
+            except BaseException as error:  # what is raised is the question
+                given_back.append(f"raised {type(error).__name__}")
+            else:
+                names = [
+                    type(result).__name__ if isinstance(result, BaseException) else result
+                    for result in results
+                ]
+                given_back.append(f"returned {names}")
+
+        children = [asyncio.ensure_future(child(place)) for place in range(len(ends))]
+        task = asyncio.ensure_future(parent())
+        await settle()
+        if parent_cancelled:
+            task.cancel()
+        for place in in_time:
+            if ends[place] != "returns":
+                antecedent("a child failed")
+            if ends[place] == "is cancelled":
+                children[place].cancel()
+            else:
+                go_on[place].set()
+        await asyncio.wait([task])
+
+    stopped = None
+    try:
+        run(main())
+    except (SystemExit, KeyboardInterrupt) as error:
+        stopped = type(error).__name__
+    names = [ERRORS[end].__name__ if end in ERRORS else "its value" for end in ends]
+    failures = [ERRORS[ends[place]].__name__ for place in in_time if ends[place] in ERRORS]
+    raises = failures and not return_exceptions
+    expected = f"raised {failures[0]}" if raises else f"returned {names}"
+    assert [expected] == given_back, (
+        f"the children {ends}, return_exceptions={return_exceptions},"
+        f" the parent {'cancelled' if parent_cancelled else 'not cancelled'}: gather()"
+        f" {' and '.join(given_back) or 'gave nothing'}"
+        f"{f', and {stopped} stopped the event loop' if stopped else ''}"
+    )
+
+
+MIXED = Claim(
+    "GATHER-08",
+    "With return_exceptions=True the result is a list of values and exceptions mixed, in the order of"
+    " the arguments.",
+    source=article("§3"),
+    instead=("LAW-GATHER-08",),
+)
+
+KINDS = ("returns", "raises", "is cancelled")
+
+
+@MIXED.states("asyncio", expect=holds(), antecedents=("out of order", "a mixture"))
+@given(
+    order=orders(4),
+    kinds=every(product(KINDS, repeat=4)),
+)
+async def test_the_result_is_a_mixed_list_in_the_order_of_the_arguments(
+    order: tuple[int, ...], kinds: tuple[str, ...]
+) -> None:
+    go_on = [asyncio.Event() for _ in order]
+
+    async def child(place: int) -> int:
+        await go_on[place].wait()
+        if kinds[place] == "raises":
+            raise KeyError(place)
+        return place
+
+    children = [asyncio.ensure_future(child(place)) for place in range(len(order))]
+    gathering = asyncio.gather(*children, return_exceptions=True)
+    await settle()
+    for place in order:
+        if kinds[place] == "is cancelled":
+            children[place].cancel()
+        else:
+            go_on[place].set()
+        await asyncio.sleep(0)
+    results = await gathering
+    if list(order) != sorted(order):
+        antecedent("out of order")
+    if len(set(kinds[: len(order)])) > 1:
+        antecedent("a mixture")
+    assert isinstance(results, list), f"the result is a {type(results).__name__}"
+    seen = [
+        "is cancelled"
+        if isinstance(result, asyncio.CancelledError)
+        else f"raises {result.args[0]}"
+        if isinstance(result, KeyError)
+        else f"returns {result}"
+        for result in results
+    ]
+    expected = [
+        kind if kind == "is cancelled" else f"{kind} {place}"
+        for place, kind in enumerate(kinds[: len(order)])
+    ]
+    assert seen == expected, f"children that ended in the order {order} gave {seen}"
+
+
+NO_RETURN_EXCEPTIONS = (
+    not_applicable("anyio.gather() came with anyio 4.15", when="anyio<4.15"),
+    not_applicable("anyio.gather() takes no return_exceptions: a failing child makes it raise"),
+)
+
+
+@ALONE.states("anyio", expect=NO_RETURN_EXCEPTIONS, antecedents=())
+@MIXED.states("anyio", expect=NO_RETURN_EXCEPTIONS, antecedents=())
+def test_anyio_gather_takes_no_return_exceptions() -> None:
+    needs("anyio.gather")
+    if "return_exceptions" not in inspect.signature(anyio.gather).parameters:
+        raise NotApplicable("anyio.gather() takes no return_exceptions")
+
+
+NO_GATHER = "there is no gather(), and so no return_exceptions"
+ALONE.not_applicable("trio", because=NO_GATHER, missing=("trio.gather",))
+MIXED.not_applicable("trio", because=NO_GATHER, missing=("trio.gather",))
+
+
+IN_ORDER = law(
+    "LAW-GATHER-08",
+    "gather() gives one result for each argument, in the order of the arguments, whatever the order in"
+    " which the children end; in asyncio an awaitable given twice runs once and has both places.",
+    source=f"{GATHER_DOCS}, https://anyio.readthedocs.io/en/stable/api.html#anyio.gather",
+)
+
+
+@IN_ORDER.states("asyncio", expect=holds(), antecedents=("out of order",))
+@given(order=orders(4), return_exceptions=flags(), again=flags(), in_one_turn=flags())
+async def test_results_are_in_the_order_of_the_arguments(
+    order: tuple[int, ...], return_exceptions: bool, again: bool, in_one_turn: bool
+) -> None:
+    go_on = [asyncio.Event() for _ in order]
+    runs: list[int] = []
+
+    async def child(place: int) -> int:
+        runs.append(place)
+        await go_on[place].wait()
+        return place
+
+    coros = [child(place) for place in range(len(order))]
+    arguments = [*coros, coros[0]] if again else coros
+    gathering = asyncio.gather(*arguments, return_exceptions=return_exceptions)
+    await settle()
+    for place in order:
+        go_on[place].set()
+        if not in_one_turn:
+            await settle()
+    if list(order) != sorted(order):
+        antecedent("out of order")
+    results = await gathering
+    expected = [*sorted(order), *([0] if again else [])]
+    assert results == expected, (
+        f"children that ended in the order {order}"
+        f"{', the first given twice,' if again else ''} gave {results}, not {expected}"
+    )
+    assert sorted(runs) == sorted(order), f"the children that ran were {runs}"
+
+
+@IN_ORDER.states(
+    "anyio",
+    expect=(not_applicable("anyio.gather() came with anyio 4.15", when="anyio<4.15"), holds()),
+    antecedents=("out of order",),
+)
+@given(order=orders(4), in_one_turn=flags())
+async def test_anyios_results_are_in_the_order_of_the_arguments(
+    order: tuple[int, ...], in_one_turn: bool
+) -> None:
+    needs("anyio.gather")
+    go_on = [anyio.Event() for _ in order]
+    results: list[Any] = []
+
+    async def child(place: int) -> int:
+        await go_on[place].wait()
+        return place
+
+    async def parent() -> None:
+        results.extend(await anyio.gather(*map(child, range(len(order)))))
+
+    async with anyio.create_task_group() as outer:
+        outer.start_soon(parent)
+        await settle(anyio)
+        for place in order:
+            go_on[place].set()
+            if not in_one_turn:
+                await anyio.lowlevel.checkpoint()
+    if list(order) != sorted(order):
+        antecedent("out of order")
+    assert results == sorted(order), f"children that ended in the order {order} gave {results}"
+
+
+IN_ORDER.not_applicable("trio", because="there is no gather()", missing=("trio.gather",))
+
+
+NOT_GATHERED = law(
+    "LAW-GATHER-09",
+    "A child's SystemExit or KeyboardInterrupt is not gathered: it leaves asyncio.run() at once,"
+    " whatever is handled where gather() is awaited, and return_exceptions=True gives no results.",
+    source="https://github.com/python/cpython/issues/93122",
+)
+
+
+@NOT_GATHERED.states("asyncio", expect=holds(), antecedents=("a child raised it",))
+@given(
+    error=every((SystemExit, KeyboardInterrupt)),
+    others=sequences(("had ended", "waits"), most=2),
+    after_a_wait=flags(),
+    return_exceptions=flags(),
+)
+def test_what_stops_the_loop_is_not_gathered(
+    run: Callable[..., Any],
+    error: type[BaseException],
+    others: tuple[str, ...],
+    after_a_wait: bool,
+    return_exceptions: bool,
+) -> None:
+    results: list[Any] = []
+
+    async def failing() -> None:
+        if after_a_wait:
+            await asyncio.sleep(0)
+        antecedent("a child raised it")
+        raise error
+
+    async def other(does: str) -> None:
+        if does == "waits":
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        # The first step of an eager child is taken in this very call, and may raise out of it.
+        gathering = asyncio.gather(
+            failing(), *map(other, others), return_exceptions=return_exceptions
+        )
+        try:
+            results.append(await gathering)
+        except BaseException:  # handled as thoroughly as can be
+            pass
+
+    left = None
+    try:
+        run(main())
+    except BaseException as raised:  # what is raised is the question
+        left = type(raised)
+    assert left is error, (
+        f"a child raised {error.__name__}, asyncio.run() raised {left and left.__name__}"
+    )
+    assert not results, f"a child raised {error.__name__}, gather() gave {results[0]}"
+
+
+NOT_GATHERED.not_applicable(
+    "anyio",
+    "trio",
+    because="no function there gathers failures as results",
+    missing=("trio.gather", "anyio.wait"),
+)

@@ -1,0 +1,315 @@
+"""A child fails: what becomes of the other children?
+
+gather() leaves them alone; a group (asyncio.TaskGroup, anyio's task group, trio's nursery) cancels
+them and waits for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+from typing import Any
+
+from hypothesis import given
+
+from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.programs.failures import ERRORS
+from conformance.programs.instants import settle
+from conformance.programs.scopes import open_group
+from conformance.programs.space import every, sequences, up_to
+from conformance.programs.waits import ASYNCIO_PENDING, Wait
+
+GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
+
+
+FIRST_STEP, AFTER_A_WAIT, BEFORE = "at its first step", "after a wait", "before gather() is called"
+
+NO_TASK_WITHOUT_A_GROUP = "a child lives in a group there, and no group ends before its children"
+
+
+STOPPED = Claim(
+    "GATHER-02",
+    "When the first child of gather() fails, it stops there: the other children are stopped.",
+    source=article("§3"),
+    instead=("LAW-GATHER-02", "LAW-GATHER-03"),
+)
+
+
+@STOPPED.states(
+    "asyncio",
+    expect=refuted("gather() leaves the other children alone: they run on to their own end"),
+    antecedents=("another child still ran",),
+)
+@given(
+    how=every(ERRORS),
+    when=every((AFTER_A_WAIT, FIRST_STEP, BEFORE)),
+    wait=every(ASYNCIO_PENDING),
+    waiting=up_to(3, least=1),
+)
+async def test_the_other_children_of_gather_are_stopped(
+    how: str, when: str, wait: Wait, waiting: int
+) -> None:
+    fail = asyncio.Event()
+
+    async def failing() -> None:
+        if when == AFTER_A_WAIT or how == "is cancelled":
+            await fail.wait()
+        raise ERRORS[how]
+
+    others = [asyncio.ensure_future((await wait.new()).wait()) for _ in range(waiting)]
+    first = asyncio.ensure_future(failing())
+    if when == BEFORE:
+        first.cancel() if how == "is cancelled" else fail.set()
+        await settle()
+    gathering = asyncio.gather(first, *others)
+    if when == AFTER_A_WAIT:
+        await settle()
+    if not any(other.done() for other in others):
+        antecedent("another child still ran")
+    first.cancel() if how == "is cancelled" else fail.set()
+    await asyncio.wait([gathering])
+    await settle()
+    running = sum(not other.done() for other in others)
+    assert not running, (
+        f"a child {how} {when} and gather() raised it: {running} of {waiting} others, waiting for"
+        f" {wait.name}, still run"
+    )
+
+
+def _fails_and_none_refuses(how: str, others: tuple[str, ...], **_: object) -> bool:
+    refuse = {"waits in a shield", "swallows the cancel"} & set(others)
+    return how != "is cancelled" and not refuse
+
+
+@STOPPED.states(
+    "anyio",
+    "trio",
+    expect=qualified(
+        "a child that shields itself, or swallows the cancel, runs on, and so do all others of one"
+        " that is cancelled in a scope of its own, which is no failure there"
+    ),
+    antecedents=("another child still ran",),
+    fair=_fails_and_none_refuses,
+    qualification="The child fails by raising, not by being cancelled, and the others neither shield"
+    " themselves from the cancel nor swallow it.",
+)
+@given(
+    how=every(("raises an Exception", "raises a BaseException", "is cancelled")),
+    when=every((AFTER_A_WAIT, FIRST_STEP)),
+    others=sequences(
+        ("has ended", "waits", "waits in a group", "waits in a shield", "swallows the cancel"),
+        least=1,
+        most=2,
+    ),
+)
+async def test_the_other_children_of_a_group_are_stopped(
+    library: ModuleType, how: str, when: str, others: tuple[str, ...]
+) -> None:
+    fail, go_on = library.Event(), library.Event()
+    ran_on: list[str] = []
+
+    async def failing() -> None:
+        if when == AFTER_A_WAIT:
+            await fail.wait()
+        if how != "is cancelled":
+            raise ERRORS[how]
+        with library.CancelScope() as own_scope:
+            own_scope.cancel()
+            await library.sleep(0)
+
+    async def other(does: str) -> None:
+        if does == "has ended":
+            return
+        antecedent("another child still ran")
+        if does == "waits in a group":
+            async with open_group(library) as inner:
+                inner.start_soon(go_on.wait)
+        elif does == "waits in a shield":
+            with library.CancelScope(shield=True):
+                await go_on.wait()
+        elif does == "swallows the cancel":
+            try:
+                await go_on.wait()
+            except BaseException:  # swallowing is the point
+                pass
+        else:
+            await go_on.wait()
+        ran_on.append(does)
+
+    async def parent() -> None:
+        try:
+            async with open_group(library) as group:
+                for does in others:
+                    group.start_soon(other, does)
+                group.start_soon(failing)
+        except BaseException:  # GATHER-01 looks at what is raised
+            pass
+
+    async with open_group(library) as outer:
+        outer.start_soon(parent)
+        await settle(library)
+        fail.set()
+        await settle(library)
+        go_on.set()
+    assert not ran_on, f"a child {how} {when}, the others: {others}: {ran_on} ran on"
+
+
+UNDETERMINED = Claim(
+    "GATHER-05",
+    "Once a child has failed and gather() has raised, what becomes of the other children is not"
+    " determined: they may go on running.",
+    source=article("§3"),
+    instead=("LAW-GATHER-02", "LAW-GATHER-03"),
+)
+
+SIBLINGS = ("returns", "raises", "is cancelled", "returns after a wait of its own", "had returned")
+
+
+async def _fate_of_sibling(does: str, how: str | None) -> tuple[bool, str]:
+    """Whether a child of gather() still runs when its neighbour has ended, and how it ends.
+
+    The neighbour fails as ``how`` says, or returns.
+    """
+    fail, go_on = asyncio.Event(), asyncio.Event()
+
+    async def neighbour() -> None:
+        await fail.wait()
+        if how is not None:
+            raise ERRORS[how]
+
+    async def sibling() -> str:
+        if does != "had returned":
+            await go_on.wait()
+        if does == "raises":
+            raise LookupError
+        if does == "returns after a wait of its own":
+            await asyncio.sleep(0)
+        return "its value"
+
+    first, other = asyncio.ensure_future(neighbour()), asyncio.ensure_future(sibling())
+    gathering: asyncio.Future[Any] = asyncio.gather(first, other)
+    await settle()
+    first.cancel() if how == "is cancelled" else fail.set()
+    await settle()
+    if gathering.done():
+        antecedent("gather() raised")
+    runs_on = not other.done()
+    other.cancel() if does == "is cancelled" else go_on.set()
+    await asyncio.wait([gathering, other])
+    if not gathering.cancelled():
+        gathering.exception()  # asyncio logs a failure that nobody has looked at
+    if other.cancelled():
+        return runs_on, "cancelled"
+    return runs_on, repr(other.exception() or other.result())
+
+
+def _asked_whether_it_runs_on(asked: str, **_: object) -> bool:
+    return asked == "whether it runs on"
+
+
+@UNDETERMINED.states(
+    "asyncio",
+    expect=qualified(
+        "they do run on, but what becomes of them is determined: they end just as they would have"
+        " without the failure"
+    ),
+    antecedents=("gather() raised",),
+    fair=_asked_whether_it_runs_on,
+    qualification="Those that had not ended when gather() raised run on; how they end is determined.",
+)
+@given(asked=every(("whether it runs on", "how it ends")), does=every(SIBLINGS), how=every(ERRORS))
+async def test_the_fate_of_a_sibling_is_undetermined_after_a_failure(
+    asked: str, does: str, how: str
+) -> None:
+    _, undisturbed = await _fate_of_sibling(does, None)
+    runs_on, after_a_failure = await _fate_of_sibling(does, how)
+    if asked == "whether it runs on":
+        assert runs_on == (does != "had returned"), (
+            f"its neighbour {how} and gather() raised: a sibling that {does} runs on: {runs_on}"
+        )
+    else:
+        # If it were undetermined, the failure would make a difference.
+        assert after_a_failure != undisturbed, (
+            f"a sibling that {does} ends as {after_a_failure}, whether its neighbour {how} or not"
+        )
+
+
+@UNDETERMINED.states(
+    "anyio",
+    "trio",
+    expect=refuted("it is determined: when the group raises, every child of it has ended"),
+    antecedents=("the group raised",),
+)
+@given(
+    how=every(("raises an Exception", "raises a BaseException")),
+    other=every(("waits", "takes time to clean up", "waits in a shield", "swallows the cancel")),
+)
+async def test_other_children_go_on_running_when_the_group_has_raised(
+    library: ModuleType, how: str, other: str
+) -> None:
+    fail, go_on = library.Event(), library.Event()
+    ended: list[str] = []
+
+    async def failing() -> None:
+        await fail.wait()
+        raise ERRORS[how]
+
+    async def sibling() -> None:
+        try:
+            with library.CancelScope(shield=other == "waits in a shield"):
+                await go_on.wait()
+        except BaseException:
+            if other != "swallows the cancel":
+                raise
+        finally:
+            if other == "takes time to clean up":
+                with library.CancelScope(shield=True):
+                    await go_on.wait()
+            ended.append(other)
+
+    running_on = None
+
+    async def parent() -> None:
+        nonlocal running_on
+        try:
+            async with open_group(library) as group:
+                group.start_soon(sibling)
+                group.start_soon(failing)
+        except BaseException:  # GATHER-01 looks at what is raised
+            antecedent("the group raised")
+            running_on = not ended
+
+    async with open_group(library) as outer:
+        outer.start_soon(parent)
+        await settle(library)
+        fail.set()
+        await settle(library)
+        go_on.set()
+    assert running_on, f"a child {how}, the other {other}: it had ended when the group raised"
+
+
+RUN_ON = law(
+    "LAW-GATHER-02",
+    "When a child fails and gather() raises, the other children end just as they would have without"
+    " the failure.",
+    source=GATHER_DOCS,
+)
+
+
+@RUN_ON.states("asyncio", expect=holds(), antecedents=("gather() raised",))
+@given(does=every(SIBLINGS), how=every(ERRORS))
+async def test_siblings_end_as_they_would_have_without_the_failure(does: str, how: str) -> None:
+    _, undisturbed = await _fate_of_sibling(does, None)
+    _, after_a_failure = await _fate_of_sibling(does, how)
+    assert after_a_failure == undisturbed, (
+        f"a sibling that {does} ends as {after_a_failure} when its neighbour {how},"
+        f" and as {undisturbed} otherwise"
+    )
+
+
+RUN_ON.not_applicable(
+    "anyio",
+    "trio",
+    because=NO_TASK_WITHOUT_A_GROUP,
+    missing=("anyio.create_task", "trio.create_task", "trio.gather"),
+)

@@ -1,0 +1,1 @@
+"""Carrying a cancel from the outside into deep coroutines (the article's §4)."""

@@ -1,0 +1,251 @@
+"""A library that cancels a task for its own ends: does it take its request back?"""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+
+from hypothesis import given
+
+from conformance.claim import (
+    NotApplicable,
+    antecedent,
+    holds,
+    law,
+    needs,
+    not_applicable,
+    refuted,
+)
+from conformance.programs.instants import settle
+from conformance.programs.scopes import on_asyncio, open_group
+from conformance.programs.space import every, flags, up_to
+from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
+
+NO_COUNT = "requests are not counted there: trio has no Task.cancelling()"
+MISSING = ("trio.lowlevel.Task.cancelling",)
+
+
+async def cancelled_before(times: int) -> None:
+    """Cancel the current task ``times`` times, and swallow it each time."""
+    for _ in range(times):
+        task = asyncio.current_task()
+        assert task is not None, "code runs in a task"
+        task.cancel()
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            pass
+
+
+def requests() -> int:
+    """How many requests to stop the current task are standing."""
+    task = asyncio.current_task()
+    assert task is not None, "code runs in a task"
+    return task.cancelling()
+
+
+TIMEOUTS = law(
+    "LAW-NEST-16",
+    "A timeout that expires takes its own request back: asyncio.timeout() raises TimeoutError,"
+    " anyio's move_on_after() goes on, and cancelling() is what it was before the block.",
+    source="https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.uncancel",
+)
+
+
+@TIMEOUTS.states(
+    "asyncio",
+    expect=(
+        not_applicable("asyncio.timeout() came with Python 3.11", when="python<3.11"),
+        refuted(
+            "with a request standing from before, it raised CancelledError",
+            when="python<3.11.3",
+            issue="https://github.com/python/cpython/issues/102780",
+        ),
+        holds("it calls uncancel() once for its own cancel()"),
+    ),
+    antecedents=("timed out",),
+)
+@given(
+    before=up_to(2),
+    around=up_to(2),
+    swallow=flags(),
+    wait=every(ASYNCIO_PENDING),
+)
+async def test_a_timeout_takes_its_request_back(
+    before: int, around: int, swallow: bool, wait: Wait
+) -> None:
+    needs("asyncio.timeout")
+    seen: list[tuple[str, int]] = []
+
+    async def time_out() -> None:
+        waiting = await wait.new()
+        try:
+            async with asyncio.timeout(0):
+                try:
+                    await waiting.wait()
+                except asyncio.CancelledError:
+                    antecedent("timed out")
+                    if not swallow:
+                        raise
+            seen.append(("the block ended", requests()))
+        except BaseException as error:
+            seen.append((type(error).__name__, requests()))
+
+    async def within(timeouts: int) -> None:
+        if not timeouts:
+            return await time_out()
+        async with asyncio.timeout(None):
+            await within(timeouts - 1)
+
+    async def work() -> None:
+        await cancelled_before(before)
+        await within(around)
+
+    await asyncio.wait([asyncio.create_task(work())])
+    end = "the block ended" if swallow else "TimeoutError"
+    assert seen == [(end, before)], (
+        f"cancelled {before} times before, {around} timeouts around: {seen} instead of {end}"
+    )
+
+
+@TIMEOUTS.states(
+    "anyio",
+    expect=(
+        not_applicable(NO_COUNT, on=("trio",)),
+        not_applicable("Task.cancelling() came with Python 3.11", when="python<3.11"),
+        holds("a scope calls uncancel() for each cancel() of its own when it is left"),
+    ),
+    antecedents=("timed out",),
+)
+@given(before=up_to(2), around=up_to(2), swallow=flags(), wait=every(ANYIO_PENDING))
+async def test_a_scope_takes_its_requests_back(
+    library: ModuleType, before: int, around: int, swallow: bool, wait: Wait
+) -> None:
+    if not on_asyncio():
+        raise NotApplicable(NO_COUNT)
+    needs("asyncio.Task.cancelling")
+    seen = []
+
+    async def time_out() -> None:
+        waiting = await wait.new()
+        with library.move_on_after(0):
+            try:
+                await waiting.wait()
+            except asyncio.CancelledError:
+                antecedent("timed out")
+                if not swallow:
+                    raise
+        seen.append(requests())
+
+    async def within(scopes: int) -> None:
+        if not scopes:
+            return await time_out()
+        with library.CancelScope():
+            await within(scopes - 1)
+
+    async def work() -> None:
+        await cancelled_before(before)
+        await within(around)
+
+    await asyncio.wait([asyncio.create_task(work())])
+    assert seen == [before], (
+        f"cancelled {before} times before, {around} scopes around: cancelling() said {seen}"
+    )
+
+
+TIMEOUTS.not_applicable("trio", because=NO_COUNT, missing=MISSING)
+
+
+GROUPS = law(
+    "LAW-NEST-17",
+    "A group that interrupts its own body because a child failed takes that request back:"
+    " cancelling() is after the group what it was before.",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-groups",
+)
+
+FAILING = ("while the body runs", "while the group waits for its children")
+
+
+@GROUPS.states(
+    "asyncio",
+    expect=(
+        not_applicable("asyncio.TaskGroup came with Python 3.11", when="python<3.11"),
+        refuted(
+            "a group that was waiting for its children left its own request standing",
+            when="python<3.13",
+            issue="https://github.com/python/cpython/issues/116720",
+        ),
+        holds("it calls uncancel() once for its own cancel()"),
+    ),
+    antecedents=("a child failed",),
+)
+@given(failing=every(FAILING), before=up_to(2), children=up_to(3, least=1))
+async def test_a_task_group_takes_its_request_back(
+    failing: str, before: int, children: int
+) -> None:
+    needs("asyncio.TaskGroup")
+    seen = []
+
+    async def child() -> None:
+        await settle()
+        antecedent("a child failed")
+        raise LookupError("a child failed")
+
+    async def work() -> None:
+        await cancelled_before(before)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(children):
+                    group.create_task(child())
+                if failing == "while the body runs":
+                    await asyncio.Event().wait()
+        except BaseException:
+            seen.append(requests())
+
+    await asyncio.wait([asyncio.create_task(work())])
+    assert seen == [before], (
+        f"cancelled {before} times before, a child failed {failing}: cancelling() said {seen}"
+    )
+
+
+@GROUPS.states(
+    "anyio",
+    expect=(
+        not_applicable(NO_COUNT, on=("trio",)),
+        not_applicable("Task.cancelling() came with Python 3.11", when="python<3.11"),
+        holds("its scope calls uncancel() for each cancel() of its own when it is left"),
+    ),
+    antecedents=("a child failed",),
+)
+@given(failing=every(FAILING), before=up_to(2), children=up_to(3, least=1))
+async def test_anyios_group_takes_its_requests_back(
+    library: ModuleType, failing: str, before: int, children: int
+) -> None:
+    if not on_asyncio():
+        raise NotApplicable(NO_COUNT)
+    needs("asyncio.Task.cancelling")
+    seen = []
+
+    async def child() -> None:
+        await settle()
+        antecedent("a child failed")
+        raise LookupError("a child failed")
+
+    async def work() -> None:
+        await cancelled_before(before)
+        try:
+            async with open_group(library) as group:
+                for _ in range(children):
+                    group.start_soon(child)
+                if failing == "while the body runs":
+                    await library.sleep_forever()
+        except BaseException:
+            seen.append(requests())
+
+    await asyncio.wait([asyncio.create_task(work())])
+    assert seen == [before], (
+        f"cancelled {before} times before, a child failed {failing}: cancelling() said {seen}"
+    )
+
+
+GROUPS.not_applicable("trio", because=NO_COUNT, missing=MISSING)

@@ -1,0 +1,349 @@
+"""One layer swallows the cancel: what do the layers outside it see?"""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+from typing import Any
+
+from hypothesis import given
+
+from conformance.claim import Claim, antecedent, article, exists, holds, law, qualified, refuted
+from conformance.claims.propagation.reaching import through
+from conformance.programs.instants import settle, turns
+from conformance.programs.scopes import cancelled, open_group
+from conformance.programs.space import every, sequences, up_to
+from conformance.programs.waits import (
+    ANYIO_PENDING,
+    ANYIO_READY,
+    ASYNCIO_PENDING,
+    ASYNCIO_READY,
+    TRIO_PENDING,
+    TRIO_READY,
+    Wait,
+)
+
+LINKS = tuple(
+    link
+    for link in ("await", "a task", "wait_for()", "gather()", "TaskGroup")
+    if link != "TaskGroup" or exists("asyncio.TaskGroup")
+)
+CARRIERS = ("gather()", "gather(return_exceptions=True)", *LINKS[4:])
+
+BREAKING = Claim(
+    "NEST-11",
+    "Every layer has to be willing to stop: one layer that swallows the cancel keeps it from all"
+    " the layers outside it.",
+    source=article("§4"),
+    instead=("LAW-NEST-14", "LAW-NEST-15"),
+)
+
+
+@BREAKING.states(
+    "asyncio",
+    expect=qualified(
+        "gather() and TaskGroup raise CancelledError on their outside although their child"
+        " swallowed it, and so did wait_for() before Python 3.12"
+    ),
+    antecedents=("a layer swallowed it",),
+    fair=lambda link, **_: link in ("await", "a task"),
+    qualification="It does where each layer simply awaits the next, as a coroutine or as a task;"
+    " gather() and TaskGroup raise it on their outside nevertheless.",
+)
+@given(link=every(LINKS), inside=up_to(3), outside=up_to(4, least=1), wait=every(ASYNCIO_PENDING))
+async def test_a_layer_that_swallows_keeps_it_from_the_others(
+    link: str, inside: int, outside: int, wait: Wait
+) -> None:
+    heard = []
+
+    async def layer(number: int) -> None:
+        try:
+            if number < inside + outside:
+                await through(link, layer(number + 1))
+            else:
+                waiting = await wait.new()
+                await waiting.wait()
+        except asyncio.CancelledError:
+            if number < outside:
+                heard.append(number)
+            if number != outside:
+                raise
+            antecedent("a layer swallowed it")
+
+    task = asyncio.create_task(layer(0))
+    await settle()
+    task.cancel()
+    await asyncio.wait([task])
+    assert not heard, f"through {link}, layers {heard} heard of it outside layer {outside}"
+
+
+async def a_swallowing_layer_in_a_scope(
+    library: ModuleType, later: str, link: str, inside: int, outside: int
+) -> None:
+    """NEST-11 in terms of scopes: ``later`` says what the layers outside do when they run on."""
+    heard = []
+
+    async def layer(number: int) -> None:
+        try:
+            if number == inside + outside:
+                await library.sleep_forever()
+            elif link == "await":
+                await layer(number + 1)
+            else:
+                with library.CancelScope():
+                    await layer(number + 1)
+            if number < outside and later == "they await something":
+                await library.lowlevel.checkpoint()
+        except cancelled(library):
+            if number < outside:
+                heard.append(number)
+            if number != outside:
+                raise
+            antecedent("a layer swallowed it")
+
+    async with open_group(library) as group:
+        group.start_soon(layer, 0)
+        await settle(library)
+        group.cancel_scope.cancel()
+    assert not heard, f"layers {heard} heard of it, though layer {outside} had swallowed it"
+
+
+@BREAKING.states(
+    "anyio",
+    "trio",
+    expect=refuted("the next checkpoint of a layer outside raises it again"),
+    antecedents=("a layer swallowed it",),
+)
+@given(
+    later=every(("they await something", "they return")),
+    link=every(("await", "an inner scope")),
+    inside=up_to(2),
+    outside=up_to(3, least=1),
+)
+async def test_a_layer_that_swallows_in_a_scope_keeps_it_from_the_others(
+    library: ModuleType, later: str, link: str, inside: int, outside: int
+) -> None:
+    await a_swallowing_layer_in_a_scope(library, later, link, inside, outside)
+
+
+SWALLOWED = law(
+    "LAW-NEST-14",
+    "A cancel that was swallowed is not raised again in asyncio, where the layers outside run on to"
+    " the end and only cancelling() (3.11+) still tells of it; in anyio and trio every later"
+    " checkpoint in the scope raises it again.",
+    source="https://anyio.readthedocs.io/en/stable/cancellation.html"
+    "#differences-between-asyncio-and-anyio-cancellation-semantics",
+)
+
+
+@SWALLOWED.states(
+    "asyncio",
+    expect=holds("one CancelledError is raised for one cancel()"),
+    antecedents=("swallowed",),
+)
+@given(
+    wait=every(ASYNCIO_PENDING),
+    swallowed=up_to(3, least=1),
+    depth=up_to(2),
+    later=sequences(ASYNCIO_READY, least=1, most=3),
+)
+async def test_a_swallowed_cancel_is_gone(
+    wait: Wait, swallowed: int, depth: int, later: tuple[Wait, ...]
+) -> None:
+    async def swallow() -> None:
+        try:
+            waiting = await wait.new()
+            await waiting.wait()
+        except asyncio.CancelledError:
+            antecedent("swallowed")
+
+    async def layer(levels: int) -> str:
+        if levels:
+            await layer(levels - 1)
+        else:
+            for _ in range(swallowed):
+                await swallow()
+        for another in later:
+            await (await another.new()).wait()
+        return "ran on to the end"
+
+    async def outermost() -> tuple[str, int | None]:
+        story = await layer(depth)
+        count = getattr(asyncio.current_task(), "cancelling", None)
+        return story, count and count()
+
+    task = asyncio.create_task(outermost())
+    for _ in range(swallowed):
+        await settle()
+        task.cancel()
+    await asyncio.wait([task])
+    assert not task.cancelled(), f"swallowed {swallowed} times, it was raised again"
+    _, count = task.result()
+    assert count in (swallowed, None), f"swallowed {swallowed} times: cancelling() said {count}"
+
+
+async def every_checkpoint_raises(
+    library: ModuleType, depth: int, swallowed: tuple[Wait, ...]
+) -> None:
+    """LAW-NEST-14 in terms of scopes."""
+    raised = []
+
+    async def layer(levels: int) -> None:
+        if levels:
+            await layer(levels - 1)
+        for wait in swallowed:
+            try:
+                await (await wait.new()).wait()
+            except (
+                BaseException
+            ):  # trio's nursery raises its child's Cancelled in an ExceptionGroup
+                antecedent("swallowed")
+                raised.append(wait.name)
+
+    with library.CancelScope() as scope:
+        scope.cancel()
+        await layer(depth)
+    expected = [wait.name for _ in range(depth + 1) for wait in swallowed]
+    assert raised == expected, f"of the checkpoints {expected}, these raised it: {raised}"
+    assert not scope.cancelled_caught, "the scope caught what the code had swallowed"
+    await library.lowlevel.checkpoint()
+
+
+@SWALLOWED.states(
+    "anyio",
+    expect=holds("a scope is cancelled until it is left"),
+    antecedents=("swallowed",),
+)
+@given(
+    depth=up_to(2),
+    swallowed=sequences(
+        [wait for wait in (*ANYIO_READY, *ANYIO_PENDING) if wait.suspends], least=1, most=3
+    ),
+)
+async def test_a_swallowed_cancel_comes_back_in_anyio(
+    library: ModuleType, depth: int, swallowed: tuple[Wait, ...]
+) -> None:
+    await every_checkpoint_raises(library, depth, swallowed)
+
+
+@SWALLOWED.states(
+    "trio",
+    expect=holds("a scope is cancelled until it is left"),
+    antecedents=("swallowed",),
+)
+@given(
+    depth=up_to(2),
+    swallowed=sequences(
+        [wait for wait in (*TRIO_READY, *TRIO_PENDING) if wait.suspends], least=1, most=3
+    ),
+)
+async def test_a_swallowed_cancel_comes_back_in_trio(
+    library: ModuleType, depth: int, swallowed: tuple[Wait, ...]
+) -> None:
+    await every_checkpoint_raises(library, depth, swallowed)
+
+
+CARRIED = law(
+    "LAW-NEST-15",
+    "Children that run in tasks of their own cannot keep a cancel from their parent by swallowing it:"
+    " gather() and TaskGroup raise CancelledError in it, and in anyio and trio its next checkpoint"
+    " does.",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-groups",
+)
+
+
+@CARRIED.states(
+    "asyncio",
+    expect=holds("both note that they were cancelled, whatever their children make of it"),
+    antecedents=("every child swallowed it",),
+)
+@given(
+    carrier=every(CARRIERS),
+    children=up_to(2, least=1),
+    steps=up_to(1),
+    wait=every(ASYNCIO_PENDING),
+)
+async def test_children_cannot_keep_it_from_their_parent(
+    carrier: str, children: int, steps: int, wait: Wait
+) -> None:
+    swallowed = []
+    heard = []
+
+    async def child(number: int) -> str:
+        try:
+            waiting = await wait.new()
+            await waiting.wait()
+        except asyncio.CancelledError:
+            swallowed.append(number)
+            await turns(steps)
+        return "a result"
+
+    async def parent() -> None:
+        coros: list[Any] = [child(number) for number in range(children)]
+        try:
+            if carrier == "TaskGroup":
+                async with asyncio.TaskGroup() as group:
+                    for coro in coros:
+                        group.create_task(coro)
+            elif carrier == "gather()":
+                await asyncio.gather(*coros)
+            else:
+                await asyncio.gather(*coros, return_exceptions=True)
+        except asyncio.CancelledError:
+            heard.append("the parent")
+            raise
+
+    task = asyncio.create_task(parent())
+    await settle()
+    task.cancel()
+    await asyncio.wait([task])
+    assert len(swallowed) == children, f"of {children} children {swallowed} were cancelled"
+    antecedent("every child swallowed it")
+    assert heard, f"{children} children swallowed it, and {carrier} raised nothing in the parent"
+
+
+@CARRIED.states(
+    "anyio",
+    "trio",
+    expect=holds("the parent stands in the scope as its children do"),
+    antecedents=("every child swallowed it",),
+)
+@given(groups=up_to(2, least=1), children=up_to(3, least=1), steps=up_to(2))
+async def test_children_in_a_group_cannot_keep_it_from_their_parent(
+    library: ModuleType, groups: int, children: int, steps: int
+) -> None:
+    swallowed = []
+    heard = []
+
+    async def child(number: int) -> None:
+        try:
+            await library.sleep_forever()
+        except cancelled(library):
+            swallowed.append(number)
+            for _ in range(steps):
+                await library.lowlevel.cancel_shielded_checkpoint()
+
+    async def parent(levels: int) -> None:
+        if not levels:
+            async with open_group(library) as group:
+                for number in range(children):
+                    group.start_soon(child, number)
+        else:
+            async with open_group(library) as group:
+                group.start_soon(parent, levels - 1)
+        await library.lowlevel.checkpoint()
+
+    async def outermost() -> None:
+        try:
+            await parent(groups - 1)
+        except BaseException:  # trio's nursery raises its child's Cancelled in an ExceptionGroup
+            heard.append("the parent")
+            raise
+
+    async with open_group(library) as group:
+        group.start_soon(outermost)
+        await settle(library)
+        group.cancel_scope.cancel()
+    assert len(swallowed) == children, f"of {children} children {swallowed} were cancelled"
+    antecedent("every child swallowed it")
+    assert heard, f"{children} children swallowed it, and the parent heard nothing of it"

@@ -1,0 +1,1 @@
+"""What test plugins do to the tasks that tests leave running."""

@@ -1,0 +1,201 @@
+"""What becomes of an exception in a task that a test does not wait for?"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import platform
+from types import ModuleType
+
+import anyio
+import pytest
+from hypothesis import given
+
+from conformance.claim import NotApplicable, antecedent, holds, law, not_applicable, refuted
+from conformance.programs.inner_pytest import Run, plugin_of, under_anyio
+from conformance.programs.instants import settle, turns
+from conformance.programs.leftover import leave_running
+from conformance.programs.space import every, up_to
+
+NO_RUNNER = not_applicable("pytest-asyncio 1.1 or newer is not installed")
+IS_INSTALLED = "pytest-asyncio>=1.1"
+NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"
+
+FAILURES = (KeyError, AssertionError, TimeoutError)
+
+
+async def fail_when_cancelled(failure: type[Exception], pauses: int) -> None:
+    """Wait for ever; when cancelled, suspend ``pauses`` times and raise a ``failure``."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        antecedent("raised while cancelled")
+        with anyio.CancelScope(shield=True):
+            for _ in range(pauses):
+                await anyio.lowlevel.checkpoint()
+        raise failure("raised")
+
+
+FAILS_NO_TEST = law(
+    "LAW-TESTING-05",
+    "What a leftover task raises while the end of its event loop cancels it fails no test, neither"
+    " the one that left it nor the next.",
+    source="https://docs.python.org/3/library/asyncio-runner.html#asyncio.Runner.close;"
+    " neither plugin promises anything. An option to make leftovers an error is asked for in"
+    " https://github.com/pytest-dev/pytest-asyncio/issues/1044.",
+)
+
+
+@FAILS_NO_TEST.states(
+    "asyncio",
+    expect=(holds(when=IS_INSTALLED), NO_RUNNER),
+    antecedents=("raised while cancelled",),
+    io=True,
+)
+@FAILS_NO_TEST.states("anyio", expect=holds(), antecedents=("raised while cancelled",), io=True)
+@given(failure=every(FAILURES), tasks=up_to(2, least=1), pauses=up_to(1))
+def test_a_leftover_that_raises_fails_no_test(
+    library: ModuleType,
+    run: Run,
+    failure: type[Exception],
+    tasks: int,
+    pauses: int,
+) -> None:
+    plugin = plugin_of(library)
+
+    @plugin.mark
+    async def test_that_leaves_tasks() -> None:
+        for _ in range(tasks):
+            leave_running(lambda: fail_when_cancelled(failure, pauses))
+        await settle(library)
+
+    @plugin.mark
+    async def test_that_comes_next() -> None:
+        await settle(library)
+
+    session = plugin.session(run, test_that_leaves_tasks, test_that_comes_next)
+    assert session.passed, (
+        f"{tasks} leftover tasks raised {failure.__name__} when cancelled; the tests: {session.outcomes}"
+    )
+
+
+FAILS_NO_TEST.not_applicable("trio", because=NO_PLUGIN, missing=("trio.pytest_plugin",))
+
+
+IS_TOLD = law(
+    "LAW-TESTING-06",
+    "What a leftover task raises while the end of its event loop cancels it is told to somebody: it"
+    " is logged by asyncio, or a test fails.",
+    source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.call_exception_handler;"
+    " https://anyio.readthedocs.io/en/stable/versionhistory.html (3.0.0: what callbacks and native"
+    " tasks raise is raised after the test or the fixture)",
+)
+
+
+@IS_TOLD.states(
+    "asyncio",
+    expect=(holds(when=IS_INSTALLED), NO_RUNNER),
+    antecedents=("raised while cancelled",),
+    io=True,
+)
+@IS_TOLD.states(
+    "anyio",
+    expect=(
+        refuted(
+            "trio makes a TrioInternalError of it, which ends the run, and the plugin's runner drops"
+            " the outcome of the run",
+            on=("trio",),
+            issue="docs/findings/anyio-plugin-drops-leftover-failures.md",
+        ),
+        refuted(
+            "the plugin's own exception handler keeps it to raise it after the next test or fixture"
+            " of that loop, and there is none any more",
+            when="anyio>=4",
+            issue="docs/findings/anyio-plugin-drops-leftover-failures.md",
+        ),
+        holds(),
+    ),
+    antecedents=("raised while cancelled",),
+    io=True,
+)
+@given(failure=every(FAILURES), tasks=up_to(2, least=1), pauses=up_to(1))
+def test_what_a_leftover_raises_is_told(
+    library: ModuleType,
+    run: Run,
+    failure: type[Exception],
+    tasks: int,
+    pauses: int,
+) -> None:
+    plugin = plugin_of(library)
+
+    @plugin.mark
+    async def test_that_leaves_tasks() -> None:
+        for _ in range(tasks):
+            leave_running(lambda: fail_when_cancelled(failure, pauses))
+        await settle(library)
+
+    session = plugin.session(run, test_that_leaves_tasks)
+    told = [*session.log, *session.failures.values()]
+    assert sum(text.count("raised") > 0 for text in told) >= tasks, (
+        f"{tasks} leftover tasks raised {failure.__name__} when cancelled; the tests: {session.outcomes};"
+        f" logged: {session.log}"
+    )
+
+
+IS_TOLD.not_applicable("trio", because=NO_PLUGIN, missing=("trio.pytest_plugin",))
+
+
+FAILS_THE_TEST = law(
+    "LAW-TESTING-07",
+    "Under anyio's plugin, an exception in a task that was dropped fails the test that is running"
+    " when asyncio finds that nobody retrieved it.",
+    source="https://github.com/agronholm/anyio/pull/225 (anyio 3.0.0)",
+)
+
+
+@FAILS_THE_TEST.states(
+    "anyio",
+    expect=(
+        not_applicable("every task of trio has a nursery that is told", on=("trio",)),
+        not_applicable("PyPy finds out when it likes: it counts no references", when="pypy>=3"),
+        holds(),
+    ),
+    antecedents=("the task failed",),
+    io=True,
+)
+@given(tasks=up_to(2, least=1), steps=up_to(2))
+def test_a_dropped_task_that_raises_fails_the_test(run: Run, tasks: int, steps: int) -> None:
+    if run.anyio_backend[0] == "trio":
+        raise NotApplicable("every task of trio has a nursery that is told")
+    if platform.python_implementation() == "PyPy":
+        raise NotApplicable("PyPy finds out when it likes: it counts no references")
+
+    async def fail() -> None:
+        await turns(steps)
+        antecedent("the task failed")
+        raise KeyError("raised")
+
+    @pytest.mark.anyio
+    async def test_that_drops_tasks() -> None:
+        dropped = [asyncio.create_task(fail()) for _ in range(tasks)]
+        await asyncio.wait(dropped)
+        del dropped
+        gc.collect()
+
+    @pytest.mark.anyio
+    async def test_that_comes_next() -> None:
+        await turns(1)
+
+    session = under_anyio(run, test_that_drops_tasks, test_that_comes_next)
+    expected = {"test_that_drops_tasks": "failed", "test_that_comes_next": "passed"}
+    assert session.outcomes == expected, (
+        f"{tasks} dropped tasks raised an error; the tests: {session.outcomes}"
+    )
+
+
+FAILS_THE_TEST.not_applicable(
+    "asyncio",
+    because="pytest-asyncio leaves the loop's exception handler alone: asyncio logs it, as ever",
+    missing=("pytest_asyncio.plugin.exception_handler",),
+)
+FAILS_THE_TEST.not_applicable("trio", because=NO_PLUGIN, missing=("trio.pytest_plugin",))

@@ -1,0 +1,255 @@
+"""The pytest plugin: claims are ordinary tests, one item for each runtime.
+
+Inert unless claims are collected or its options are given.  It takes no setting of the user's away:
+no Hypothesis profile is loaded, nothing is patched.
+"""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.claim import LIBRARIES, Claim, Statement
+from conformance.judging import collect
+from conformance.judging.effort import PROFILES, Effort
+from conformance.verdict import runtime_name
+
+# Every pytest session of whoever installed the package loads this module: trio, Hypothesis and the
+# rest are imported where a claim is judged.
+if TYPE_CHECKING:
+    from conformance.backends.backend import Backend
+
+PROPERTY = "conformance"
+"""The name under which an item's report carries its verdict, as a record's dictionary."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance", "the law of cancellation")
+    group.addoption(
+        "--conformance-backend",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="judge claims on this backend only (repeatable; all that are installed)",
+    )
+    group.addoption(
+        "--conformance-library",
+        action="append",
+        default=[],
+        choices=LIBRARIES,
+        help="judge only this library's statements of claims (repeatable; all)",
+    )
+    group.addoption(
+        "--conformance-loop",
+        action="append",
+        default=[],
+        metavar="MODULE:FACTORY",
+        help="add the backend asyncio+FACTORY, and judge only it if no backend is named (repeatable)",
+    )
+    group.addoption(
+        "--conformance-claim",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="judge only the claims whose id matches (repeatable; all)",
+    )
+    group.addoption(
+        "--conformance-profile",
+        choices=list(PROFILES),
+        default="default",
+        help="how hard to try (default)",
+    )
+    group.addoption(
+        "--conformance-examples",
+        type=int,
+        metavar="N",
+        help="examples for a claim that is not enumerated whole (the profile's)",
+    )
+    group.addoption(
+        "--conformance-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="what everything drawn follows from (0)",
+    )
+
+
+@dataclass(frozen=True)
+class Session:
+    """What is judged in this pytest session, and how hard."""
+
+    backends: tuple[Backend, ...]
+    effort: Effort
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Session:
+        """Read the options, once.  Raises ``pytest.UsageError`` for a backend that there is not."""
+        if _SESSION not in config.stash:
+            config.stash[_SESSION] = cls(_chosen(config), _effort(config))
+        return config.stash[_SESSION]
+
+
+_SESSION = pytest.StashKey[Session]()
+
+
+def _chosen(config: pytest.Config) -> tuple[Backend, ...]:
+    from conformance.backends.discovery import BadBackend, choose, usable_here
+
+    names = config.getoption("--conformance-backend")
+    try:
+        backends = choose(names, config.getoption("--conformance-loop"))
+    except BadBackend as error:
+        raise pytest.UsageError(str(error)) from error
+    for backend in backends:
+        reason = usable_here(backend)
+        if names and reason is not None:
+            raise pytest.UsageError(f"backend {backend.name!r} cannot be used here: {reason}")
+    return tuple(backend for backend in backends if usable_here(backend) is None)
+
+
+def _effort(config: pytest.Config) -> Effort:
+    examples = config.getoption("--conformance-examples")
+    if examples is None:
+        examples = PROFILES[config.getoption("--conformance-profile")]
+    if examples < 1:
+        raise pytest.UsageError(
+            f"--conformance-examples {examples}: it takes a whole number from 1 on"
+        )
+    return Effort(examples, config.getoption("--conformance-seed"))
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Collect the modules of packages of claims, whose names do not start with ``test_``."""
+    if (
+        file_path.suffix == ".py"
+        and file_path.name != "__init__.py"
+        and _in_a_package_of_claims(file_path)
+        and not parent.session.isinitpath(file_path)  # pytest collects those itself
+    ):
+        module: pytest.Module = pytest.Module.from_parent(parent, path=file_path)
+        return module
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> list[pytest.Item] | None:
+    """A claim becomes one item for each runtime it is stated for; its tests are not collected twice."""
+    module = collector.getparent(pytest.Module)
+    here = module.obj.__name__ if module is not None else None
+    # The type alone is looked at: a proxy of the user's may raise when it is asked anything.
+    if issubclass(type(obj), Claim):
+        claim: Any = obj
+        return list(_items(collector, claim)) if claim.module == here else []
+    owner = vars(obj).get("conformance_claim") if type(obj) is FunctionType else None
+    if owner is not None and owner.module == here:
+        return []
+    # In the law book only claims are tests, whatever else a name there begins with.
+    return [] if _in_a_package_of_claims(collector.path) else None
+
+
+def _in_a_package_of_claims(path: Path) -> bool:
+    return any(folder in path.parents for folder in collect.claim_folders())
+
+
+def _items(collector: pytest.Module | pytest.Class, claim: Claim) -> Iterator[pytest.Item]:
+    options = collector.config
+    if not collect.matches(claim.id, options.getoption("--conformance-claim")):
+        return
+    for backend in Session.of(options).backends:
+        libraries = options.getoption("--conformance-library")
+        for statement in collect.statements_on(claim, backend, libraries):
+            name = f"{claim.id}[{runtime_name(statement.library, backend.name)}]"
+            yield ClaimItem.from_parent(
+                collector,
+                name=name,
+                # Spelled out, so that pytest takes the bracket for parameters, as --lf expects.
+                nodeid=f"{collector.nodeid}::{name}",
+                statement=statement,
+                backend=backend,
+            )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Behind the last claim, collect what was left, so that no test of the user's is blamed for it."""
+    if isinstance(item, ClaimItem) and not isinstance(nextitem, ClaimItem):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
+
+
+class UnexpectedVerdict(Exception):
+    """A verdict that is not the one on record; its text is the message."""
+
+
+class ClaimItem(pytest.Item):
+    """A claim on a runtime: passes if the verdict is the one on record, whatever it is."""
+
+    def __init__(self, *, statement: Statement, backend: Backend, **more: Any) -> None:
+        super().__init__(**more)
+        self.statement = statement
+        self.backend = backend
+        self.extra_keyword_matches.add(statement.test.__name__)
+        # What an example leaves behind may be collected while another claim is judged.
+        for kind in (
+            "ResourceWarning",
+            "RuntimeWarning",
+            "pytest.PytestUnraisableExceptionWarning",
+        ):
+            self.add_marker(pytest.mark.filterwarnings(f"ignore::{kind}"))
+
+    def runtest(self) -> None:
+        from conformance.judging.expectations import expectation
+        from conformance.judging.judge import judge
+        from conformance.judging.message import unexpected
+
+        effort = Session.of(self.config).effort
+        verdict = judge(self.statement, self.backend, effort)
+        self.user_properties.append((PROPERTY, verdict.record()))
+        if not verdict.as_expected:
+            raise UnexpectedVerdict(
+                unexpected(
+                    self.statement,
+                    verdict,
+                    expectation(self.statement, self.backend.name),
+                    self.backend,
+                    effort,
+                )
+            )
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The message alone: where in our code it was raised helps nobody."""
+        if isinstance(excinfo.value, UnexpectedVerdict):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, self.name
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A wrong option is told before anything is collected."""
+    if _asked(config):
+        Session.of(config)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str] | None:
+    """The seed, if claims were asked for by an option."""
+    if not _asked(config):
+        return None
+    effort = Session.of(config).effort
+    return [f"conformance: seed {effort.seed}, {effort.examples} examples"]
+
+
+def _asked(config: pytest.Config) -> bool:
+    names = ("backend", "library", "loop", "claim", "examples")
+    return any(config.getoption(f"--conformance-{name}") not in ([], None) for name in names)

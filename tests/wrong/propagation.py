@@ -1,0 +1,204 @@
+"""asyncio runtimes that carry a cancel wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+from unittest.mock import patch
+
+from tests.wrong.kit import Wrong, with_tasks
+
+Body = Coroutine[Any, Any, Any]
+
+
+class ForgetfulTask(asyncio.Task[Any]):
+    """Forgets at once that it was asked to stop."""
+
+    def cancelling(self) -> int:
+        return 0
+
+
+class StubbornTask(asyncio.Task[Any]):
+    """Keeps every request, whoever takes it back."""
+
+    def uncancel(self) -> int:
+        return self.cancelling()
+
+
+class SelflessTask(asyncio.Task[Any]):
+    """Hears only the others: a cancel() of its own is lost."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        return self is asyncio.current_task(self.get_loop()) or super().cancel(msg)
+
+
+class PossessiveTask(asyncio.Task[Any]):
+    """Takes every task that it started with it."""
+
+    def __init__(self, coro: Body, **more: Any) -> None:
+        self.started: list[asyncio.Task[Any]] = []
+        super().__init__(coro, **more)
+        starter = asyncio.current_task(self.get_loop())
+        if isinstance(starter, PossessiveTask):
+            starter.started.append(self)
+
+    def cancel(self, msg: Any = None) -> bool:
+        for task in self.started:
+            task.cancel(msg)
+        return super().cancel(msg)
+
+
+class CancelledExceptionError(asyncio.CancelledError, Exception):
+    """CancelledError as it was until Python 3.7 (bpo-32528)."""
+
+
+@types.coroutine
+def with_an_exception(coro: Body) -> Generator[Any, Any, Any]:
+    """Run ``coro``, and cancel it by an exception that ``except Exception`` catches."""
+    try:
+        request = coro.send(None)
+        while True:
+            try:
+                yield request
+            except asyncio.CancelledError:
+                request = coro.throw(CancelledExceptionError())
+            else:
+                request = coro.send(None)
+    except StopIteration as end:
+        return end.value
+
+
+@types.coroutine
+def again_and_again(coro: Body) -> Generator[Any, Any, Any]:
+    """Run ``coro``, and once it was cancelled raise CancelledError at its every await."""
+    cancelled = False
+    try:
+        request = coro.send(None)
+        while True:
+            try:
+                if cancelled:
+                    raise asyncio.CancelledError
+                yield request
+            except asyncio.CancelledError:
+                cancelled = True
+                request = coro.throw(asyncio.CancelledError())
+            else:
+                request = coro.send(None)
+    except StopIteration as end:
+        return end.value
+
+
+def by(how: Callable[[Body], Any]) -> Callable[..., asyncio.Task[Any]]:
+    """A kind of task that runs its coroutine by ``how``."""
+
+    def make(coro: Body, **more: Any) -> asyncio.Task[Any]:
+        async def body() -> Any:
+            return await how(coro)
+
+        return asyncio.Task(body(), **more)
+
+    return make
+
+
+gather = asyncio.gather
+wait = asyncio.wait
+
+
+def shielded_gather(*awaitables: Any, **more: Any) -> Any:
+    """Lets its caller go, and its children go on."""
+    return asyncio.shield(gather(*awaitables, **more))
+
+
+async def trusting_gather(*awaitables: Any, return_exceptions: bool = False) -> list[Any]:
+    """Knows of a cancel only what its children raise (bpo-32684)."""
+    children = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    return [await child for child in children]
+
+
+async def possessive_wait(tasks: Any, **more: Any) -> Any:
+    """Takes what it waits for with it."""
+    try:
+        return await wait(tasks, **more)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        raise
+
+
+def deaf_to_the_past(block: asyncio.Timeout, when: float | None) -> None:
+    """Does not end a block whose new deadline has passed already."""
+
+
+WRONG = (
+    Wrong(
+        "gather() does not pass a cancel on to its children",
+        kills=("LAW-NEST-01",),
+        patch=lambda: patch.object(asyncio, "gather", shielded_gather),
+    ),
+    Wrong(
+        "a task does not hear its own cancel()",
+        kills=("LAW-NEST-01", "LAW-NEST-07"),
+        loop=with_tasks(SelflessTask),
+    ),
+    Wrong(
+        "a task's cancel() reaches every task that it started",
+        kills=("LAW-NEST-02",),
+        loop=with_tasks(PossessiveTask),
+    ),
+    Wrong(
+        "wait() hands its caller's cancel on",
+        kills=("LAW-NEST-02",),
+        patch=lambda: patch.object(asyncio, "wait", possessive_wait),
+    ),
+    Wrong(
+        "cancelling() is always 0",
+        kills=("LAW-NEST-03", "LAW-NEST-06"),
+        loop=with_tasks(ForgetfulTask),
+        when="python>=3.11",
+    ),
+    Wrong(
+        "reschedule() to a time in the past does nothing",
+        kills=("LAW-NEST-05",),
+        patch=lambda: patch.object(asyncio.Timeout, "reschedule", deaf_to_the_past),
+        when="python>=3.11",
+    ),
+    Wrong(
+        "shield() hands its caller's cancel on",
+        kills=("LAW-NEST-08",),
+        patch=lambda: patch.object(asyncio, "shield", asyncio.ensure_future),
+    ),
+    Wrong(
+        "asyncio.run() leaves running what is left",
+        kills=("LAW-NEST-09",),
+        patch=lambda: patch.object(asyncio.runners, "_cancel_all_tasks", lambda loop: None),
+    ),
+    Wrong(
+        "CancelledError is an Exception",
+        kills=("LAW-NEST-12",),
+        loop=with_tasks(by(with_an_exception)),
+    ),
+    Wrong(
+        "a cancelled task is interrupted at every await",
+        kills=("LAW-NEST-13", "LAW-NEST-14"),
+        loop=with_tasks(by(again_and_again)),
+    ),
+    Wrong(
+        "gather() is cancelled only if its children let it be",
+        kills=("LAW-NEST-15",),
+        patch=lambda: patch.object(asyncio, "gather", trusting_gather),
+    ),
+    Wrong(
+        "uncancel() takes nothing back",
+        kills=("LAW-NEST-16",),
+        loop=with_tasks(StubbornTask),
+        when="python>=3.11.3",
+    ),
+    Wrong(
+        "uncancel() takes nothing back from a group",
+        kills=("LAW-NEST-17",),
+        loop=with_tasks(StubbornTask),
+        when="python>=3.13",
+    ),
+)

@@ -1,0 +1,188 @@
+"""What ``conformance explain`` prints."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+from rich.console import Console
+
+from conformance.claim import Claim, holds, law, not_applicable, refuted
+from conformance.report.explain import expectation_text, explain, show_code
+from conformance.verdict import VerdictRecord
+from tests.results.samples import verdict
+
+
+@drawn(depth=st.integers())
+async def asking(depth: int) -> None:
+    """What a claim says, as a test."""
+    assert depth < 0
+
+
+def law_book() -> tuple[Claim, Claim]:
+    """A claim and its law.  Made here: pytest would judge those that a module holds."""
+    claim = Claim("NEST-03", "Asking [it] tells.", "§4", instead=("LAW-NEST-03", "LAW-NONE"))
+    expect = (
+        not_applicable("there is none", when="python<3.11", on=("asyncio+eager",)),
+        refuted("it is not so", issue="https://github.com/python/cpython/issues/1"),
+    )
+    claim.states("asyncio", "anyio", expect=expect, antecedents=("asked",))(asking)
+    claim.not_applicable("trio", because="no task there", missing=("trio.no_such_name",))
+    instead = law("LAW-NEST-03", "Counting tells.", source="https://docs.python.org")
+    instead.states("asyncio", expect=holds(), antecedents=())(lambda: None)
+    return claim, instead
+
+
+SCRIPT = f'''import asyncio
+
+
+async def main():
+    print("{"a long line " * 12}[bold]{{}}[/bold] :smile: {{}}".format(1, 2), "\\x1b" == chr(27))
+
+
+asyncio.run(main())
+'''
+
+
+def explained(
+    claim: Claim | None = None, verdicts: list[VerdictRecord] | None = None, **options: bool
+) -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=60, _environ={}, **options)  # type: ignore[arg-type]  # bools
+    book = law_book()
+    explain(
+        claim or book[0],
+        console,
+        claims=book,
+        verdicts=verdicts or [],
+        judged_on="Python 3.13, seed 0",
+    )
+    return file.getvalue()
+
+
+def given() -> list[VerdictRecord]:
+    """Verdicts as a run gives them, with those of another claim among them."""
+    counterexample = {"script": SCRIPT, "text": "depth = 0\nit was [False]"}
+    return [
+        verdict("NEST-03", "trio", "not-applicable", "not-applicable", examples=1),
+        verdict("NEST-03", "asyncio+debug", "refuted", "refuted", counterexample=counterexample),
+        verdict("NEST-03", "asyncio", "refuted", "refuted", counterexample=counterexample),
+        verdict("NEST-03", "anyio/asyncio", "holds", "refuted", exhaustive=True, examples=1944),
+        verdict("GATHER-01", "asyncio", "crashed"),
+    ]
+
+
+def test_a_claim_is_explained_like_this() -> None:
+    text = explained(None, given())
+    before, script, after = text.partition(SCRIPT)
+    assert script, text
+    assert before.splitlines() == [
+        "NEST-03: an article claim",
+        "Asking [it] tells.",
+        "",
+        "source: §4",
+        "",
+        "verdicts on record",
+        "  asyncio",
+        "    not-applicable on asyncio+eager where python<3.11: there is none",
+        "    refuted otherwise: it is not so (https://github.com/python/cpython/issues/1)",
+        "  anyio",
+        "    not-applicable on asyncio+eager where python<3.11: there is none",
+        "    refuted otherwise: it is not so (https://github.com/python/cpython/issues/1)",
+        "  trio",
+        "    not-applicable: no task there",
+        "",
+        "verdicts given on Python 3.13, seed 0",
+        "  asyncio: refuted (100 examples)",
+        "  asyncio+debug: refuted (100 examples)",
+        "  anyio/asyncio: holds (all 1,944 cases), expected refuted",
+        "  trio: not-applicable (1 example)",
+        "",
+        "true instead",
+        "  LAW-NEST-03: Counting tells.",
+        "  LAW-NONE",
+        "",
+        "the smallest counterexample on asyncio",
+        "  depth = 0",
+        "  it was [False]",
+        "",
+        "As a program that runs by itself:",
+        "",
+    ]
+    assert after.splitlines()[:3] == [
+        "",
+        "the code for asyncio and anyio",
+        f"# {__name__}, line {_line('@drawn(depth=st.integers())')}",
+    ]
+    assert 'async def asking(depth: int) -> None:\n    """What' in after
+    assert "for trio" not in after
+
+
+def _line(text: str) -> int:
+    return Path(__file__).read_text(encoding="utf-8").splitlines().index(text) + 1
+
+
+def test_a_law_says_which_claims_it_stands_in_for() -> None:
+    text = explained(law_book()[1])
+    assert text.startswith("LAW-NEST-03: a law\nCounting tells.\n")
+    assert "stands in for\n  NEST-03: Asking [it] tells.\n" in text
+    assert "    holds\n" in text
+
+
+def test_a_script_can_be_cut_out_and_run(tmp_path: Path) -> None:
+    text = explained(None, given())
+    start = text.index("import asyncio\n")
+    end = text.index("asyncio.run(main())\n") + len("asyncio.run(main())\n")
+    path = tmp_path / "script.py"
+    path.write_text(text[start:end], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, path], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    assert done.stdout.endswith("[bold]1[/bold] :smile: 2 True\n")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_colours_are_for_terminals(terminal: bool) -> None:
+    assert ("\x1b" in explained(None, given(), force_terminal=terminal)) is terminal
+
+
+def test_on_a_terminal_too_the_code_is_neither_wrapped_nor_indented() -> None:
+    file = io.StringIO()
+    show_code(Console(file=file, width=20, force_terminal=True, _environ={}), SCRIPT)
+    plain = "".join(
+        part.partition("m")[2] if place else part
+        for place, part in enumerate(file.getvalue().split("\x1b["))
+    )
+    assert plain == SCRIPT
+
+
+@drawn(
+    st.text(
+        st.characters(exclude_categories=["C"], exclude_characters="\u2028\u2029"), max_size=200
+    )
+)
+def test_what_is_piped_is_the_code_as_it_is(code: str) -> None:
+    file = io.StringIO()
+    show_code(Console(file=file, width=20), code)
+    assert file.getvalue() == code + "\n"
+
+
+def test_code_that_is_nowhere_is_said_to_be() -> None:
+    claim = Claim("NEST-99", "…", "§4")
+    space: dict[str, object] = {"__name__": "nowhere"}
+    # A function without a file is what is tested; "<string>" has a source where "python -c" ran.
+    exec(compile("def test(): pass", "<nowhere>", "exec"), space)  # noqa: S102
+    claim.states("asyncio", antecedents=())(space["test"])  # type: ignore[type-var]  # callable
+    assert "the source of nowhere is not here" in explained(claim)
+    assert "  asyncio\n    none\n" in explained(claim)
+
+
+def test_an_expectation_is_one_line() -> None:
+    assert expectation_text(holds("it is", when="anyio<4.5")) == "holds where anyio<4.5: it is"
+    assert expectation_text(holds(), last=True) == "holds otherwise"

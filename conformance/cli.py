@@ -1,0 +1,236 @@
+"""The command line: what may be said, and what a wrong call is told."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from conformance import commands
+from conformance.backends.discovery import BadBackend
+from conformance.claim import LIBRARIES
+from conformance.commands import BadCall
+from conformance.judging.collect import BadClaims
+from conformance.judging.effort import PROFILES
+from conformance.results.files import CannotWrite
+from conformance.results.record import BadRecord, conformance_version
+
+_EPILOG = """\
+exit codes:
+  0    every verdict is the one on record
+  1    some verdict is not (diff: something changed)
+  2    the call was wrong: one line says what was not found, and what there is
+  3    the run could not be completed
+  130  interrupted: what was judged by then is recorded and shown
+"""
+
+_EXAMPLES = """\
+examples:
+  conformance run                             every claim on every backend that is installed
+  conformance run 'GATHER-*' LAW-NEST-03      only these claims
+  conformance run --backend asyncio+uvloop --library anyio
+  conformance run --loop mypkg:new_event_loop only your own event loop
+  conformance run --json run.json --junit run.xml
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a call in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line says, and end the process with its exit code."""
+    # A loop of one's own is found where Python would find it: in the working directory.
+    with suppress(OSError):  # it may have been removed
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+    options = _parser().parse_args(arguments)
+    code: int | None = None
+    try:
+        code = options.command(options)
+        sys.stdout.flush()
+    except (BadCall, BadBackend, BadClaims, BadRecord, CannotWrite) as error:
+        # In one line, whatever a module of somebody else's said when it was imported.
+        print(f"conformance {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
+        code = 2
+    except BrokenPipeError:
+        # Somebody reads only the first lines: nothing is wrong.
+        code = code or 0
+    except KeyboardInterrupt:
+        code = 130
+    except Exception:
+        # A mistake of ours must not look like a verdict: Python's own exit code for it is 1.
+        traceback.print_exc()
+        code = 3
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain at its end about what nobody reads.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="conformance",
+        description="The executable law of cancellation in Python's async world.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=conformance_version())
+    calls = parser.add_subparsers(
+        dest="name", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    _run(calls)
+    _list(calls)
+    _explain(calls)
+    _report(calls)
+    _diff(calls)
+    return parser
+
+
+_Calls = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public name for it
+
+
+def _run(calls: _Calls[_Parser]) -> None:
+    run = calls.add_parser(
+        "run",
+        help="judge claims on every backend, and show the matrix",
+        description="Judge claims on every backend that is installed, and show the matrix.",
+        epilog=f"{_EXAMPLES}\n{_EPILOG}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument(
+        "patterns",
+        nargs="*",
+        metavar="PATTERN",
+        help="ids of claims, as globs ('GATHER-*'); all if none is given",
+    )
+    _add_where(run)
+    effort = run.add_argument_group("how hard to try")
+    effort.add_argument(
+        "--profile",
+        choices=list(PROFILES),
+        default="default",
+        help="examples for each claim that is too big to enumerate whole: "
+        + ", ".join(f"{name} {count}" for name, count in PROFILES.items()),
+    )
+    effort.add_argument("--examples", type=_count, metavar="N", help="that many examples instead")
+    effort.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="what everything drawn follows from (0): the same seed gives the same run",
+    )
+    effort.add_argument(
+        "--jobs",
+        type=_count,
+        default=2,
+        metavar="N",
+        help="backends judged at a time, each in a process of its own (2)",
+    )
+    output = run.add_argument_group("records")
+    output.add_argument("--json", metavar="PATH", help="write the record of the run")
+    output.add_argument("--junit", metavar="PATH", help="write it as JUnit XML")
+    run.set_defaults(command=commands.run)
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where to judge")
+    where.add_argument(
+        "--backend",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only on this backend, as in asyncio+uvloop (repeatable)",
+    )
+    where.add_argument(
+        "--library",
+        action="append",
+        default=[],
+        choices=LIBRARIES,
+        help="only as stated in this library (repeatable)",
+    )
+    where.add_argument(
+        "--loop",
+        action="append",
+        default=[],
+        metavar="MODULE:FACTORY",
+        help="add the backend asyncio+FACTORY, whose event loops FACTORY() makes; "
+        "if no backend is named, only it is judged (repeatable)",
+    )
+
+
+def _list(calls: _Calls[_Parser]) -> None:
+    parser = calls.add_parser(
+        "list",
+        help="every claim: id, sentence, source, libraries, expectation",
+        description="List every claim.",
+    )
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="ids as globs; all if none")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(command=commands.list_claims)
+
+
+def _explain(calls: _Calls[_Parser]) -> None:
+    parser = calls.add_parser(
+        "explain",
+        help="one claim: sentence, verdicts, why, the law instead, the counterexample, the code",
+        description="Say all that there is to say of one claim; it is judged here, quickly.",
+    )
+    parser.add_argument("id", metavar="ID", help="the claim's id, as in NEST-03")
+    _add_where(parser)
+    parser.set_defaults(command=commands.explain)
+
+
+def _report(calls: _Calls[_Parser]) -> None:
+    parser = calls.add_parser(
+        "report",
+        help="one matrix from the records of many Pythons",
+        description="Merge records into MATRIX.md, and show the matrix.",
+    )
+    parser.add_argument(
+        "records",
+        nargs="+",
+        metavar="RESULTS.json",
+        help="records that 'conformance run --json' wrote, or folders of them",
+    )
+    parser.add_argument("--output", required=True, metavar="DIR", help="where to write MATRIX.md")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="VERSION",
+        help="a Python that the matrix should have (3.13, 3.13t, PyPy): listed as skipped if no "
+        "record is of it (repeatable)",
+    )
+    parser.set_defaults(command=commands.report)
+
+
+def _diff(calls: _Calls[_Parser]) -> None:
+    parser = calls.add_parser(
+        "diff",
+        help="what changed between two records; exit code 1 if something did",
+        description="Show what changed between two records; exit code 1 if something did.",
+    )
+    parser.add_argument("old", metavar="OLD.json")
+    parser.add_argument("new", metavar="NEW.json")
+    parser.set_defaults(command=commands.diff)
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return number

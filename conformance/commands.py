@@ -1,0 +1,305 @@
+"""What the commands of the command line do.
+
+Each takes the parsed options and returns the exit code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import platform
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from conformance.backends.backend import Backend
+from conformance.backends.discovery import choose, usable_here
+from conformance.claim import Claim
+from conformance.judging import collect, supervisor
+from conformance.judging.effort import PROFILES, Effort
+from conformance.judging.judge import judge
+from conformance.judging.supervisor import Outcome, Plan, supervise
+from conformance.report import difference as difference_report
+from conformance.report.explain import explain as print_explanation
+from conformance.report.markdown import markdown
+from conformance.report.plain import console_for, line
+from conformance.report.terminal import show
+from conformance.results.compare import compare
+from conformance.results.files import CannotWrite, check_writable, write_text
+from conformance.results.junit import write_junit
+from conformance.results.merge import merge, single
+from conformance.results.record import (
+    Record,
+    claim_record,
+    make_record,
+    read,
+    run_record,
+    write,
+)
+from conformance.verdict import VerdictRecord
+
+AS_EXPECTED, UNEXPECTED, BAD_CALL, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class BadCall(Exception):
+    """A call that cannot be followed: one line that says what was not found, and what there is."""
+
+
+def run(options: Namespace) -> int:
+    """Judge claims, record the verdicts, show the matrix."""
+    claims = _claims(options.patterns)
+    backends = choose(options.backend, options.loop)
+    usable = tuple(backend for backend in backends if backend.why_not is None)
+    plan = Plan(
+        backends=usable,
+        claims=tuple(claims),
+        libraries=tuple(options.library),
+        loops=tuple(options.loop),
+        effort=Effort(options.examples or PROFILES[options.profile], options.seed),
+    )
+    if not plan.size:
+        raise BadCall(
+            "nothing to judge: none of these claims is stated in "
+            f"{' or '.join(options.library) or 'a library'} on "
+            f"{', '.join(backend.name for backend in usable) or 'a backend that is installed'}"
+        )
+    for path in filter(None, (options.json, options.junit)):
+        _make_folder(Path(path).parent)
+        check_writable(path)
+
+    outcome = Outcome()
+    started, begun = datetime.now(timezone.utc), time.monotonic()
+    interrupted = False
+    try:
+        with _progress(plan) as listen:
+            supervise(plan, outcome, jobs=options.jobs, listen=listen)
+    except KeyboardInterrupt:
+        interrupted = True
+    record = make_record(
+        outcome.verdicts,
+        claims,
+        [(backend.name, backend.why_not) for backend in backends],
+        run_record(
+            seed=options.seed,
+            profile=f"{options.examples} examples" if options.examples else options.profile,
+            started=started,
+            seconds=time.monotonic() - begun,
+        ),
+    )
+    try:
+        if options.json:
+            write(record, options.json)
+        if options.junit:
+            write_junit(record, options.junit)
+    finally:
+        # Shown even if a disk is full by now; and nobody reading on changes no exit code.
+        with suppress(BrokenPipeError):
+            _show(record, outcome)
+    if interrupted:
+        done = len(record["verdicts"])
+        print(f"interrupted: {done} of {plan.size} verdicts were had", file=sys.stderr)
+        return INTERRUPTED
+    return _exit_code(record, outcome, plan)
+
+
+def _exit_code(record: Record, outcome: Outcome, plan: Plan) -> int:
+    missing = plan.size - len(record["verdicts"])
+    if missing or outcome.failures:
+        why = f"{missing} of {plan.size} verdicts are missing" if missing else "see above"
+        print(f"the run could not be completed: {why}", file=sys.stderr)
+        return NO_ANSWER
+    wrong = [verdict for verdict in record["verdicts"] if not verdict["as_expected"]]
+    return UNEXPECTED if wrong else AS_EXPECTED
+
+
+def _show(record: Record, outcome: Outcome) -> None:
+    console = console_for(sys.stdout)
+    for text in (*outcome.messages, *outcome.failures):
+        console.rule()
+        line(console, text)
+    if outcome.messages or outcome.failures:
+        console.rule()
+    show(single(record), console)
+
+
+@contextmanager
+def _progress(plan: Plan) -> Iterator[supervisor.Listener]:
+    """A bar for each backend on a terminal, nothing otherwise."""
+    console = console_for(sys.stderr)
+    # FORCE_COLOR asks for colours in a pipe, not for a bar that moves.
+    if not (console.is_terminal and sys.stderr.isatty()):
+        yield lambda progress: None
+        return
+    columns = (
+        TextColumn("{task.description:<16}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[item]}", markup=False),  # NEST-03[asyncio] is no style
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks = {
+            backend.name: bars.add_task(
+                backend.name, total=len(plan.statements(backend)), item="", start=False
+            )
+            for backend in plan.backends
+        }
+
+        def listen(progress: supervisor.Progress) -> None:
+            task = tasks[progress.backend]
+            if progress.verdict is None:
+                bars.start_task(task)
+                bars.update(task, item=progress.item)
+            else:
+                bars.update(task, item="", advance=1)
+
+        yield listen
+
+
+def list_claims(options: Namespace) -> int:
+    """Every claim: id, sentence, source, libraries, expectations."""
+    claims = _claims(options.patterns)
+    if options.json:
+        # ASCII only, like a record: it reads the same in any locale.
+        print(json.dumps([_listed(claim) for claim in claims], indent=2))
+        return AS_EXPECTED
+    console = console_for(sys.stdout)
+    for claim in claims:
+        line(console, f"{claim.id}  ({claim.kind}; {claim.source})")
+        line(console, f"    {claim.sentence}")
+        for library in claim.libraries:
+            verdicts = "; ".join(
+                " ".join(
+                    filter(
+                        None,
+                        (
+                            each.verdict,
+                            f"if {each.when}" if each.when else "",
+                            f"on {', '.join(each.on)}" if each.on else "",
+                        ),
+                    )
+                )
+                for each in claim.statements[library].expect
+            )
+            line(console, f"    {library:<8} {verdicts}")
+    return AS_EXPECTED
+
+
+def _listed(claim: Claim) -> dict[str, Any]:
+    expectations = {
+        library: [
+            {
+                "verdict": each.verdict,
+                "why": each.why,
+                "when": each.when,
+                "on": list(each.on),
+                "issue": each.issue,
+            }
+            for each in claim.statements[library].expect
+        ]
+        for library in claim.libraries
+    }
+    return {**claim_record(claim), "expectations": expectations}
+
+
+def explain(options: Namespace) -> int:
+    """All that there is to say of one claim, judged here and now."""
+    everything = collect.all_claims()
+    claim = _one_claim(everything, options.id)
+    verdicts: list[VerdictRecord] = []
+    apart: list[Backend] = []
+    for backend in choose(options.backend, options.loop):
+        if usable_here(backend) is None:
+            # In this very process: one claim is quick.
+            for statement in collect.statements_on(claim, backend, options.library):
+                verdicts.append(judge(statement, backend).record())
+        elif backend.why_not is None:
+            apart.append(backend)
+    outcome = Outcome()
+    supervise(Plan(tuple(apart), (claim,), tuple(options.library), tuple(options.loop)), outcome)
+    print_explanation(
+        claim,
+        console_for(sys.stdout),
+        claims=everything,
+        verdicts=[*verdicts, *outcome.verdicts],
+        judged_on=f"{platform.python_implementation()} {platform.python_version()}",
+    )
+    return AS_EXPECTED
+
+
+def report(options: Namespace) -> int:
+    """Merge records into MATRIX.md, and show the matrix."""
+    records = [read(path) for path in _record_paths(options.records)]
+    merged = merge(records, options.python)
+    folder = Path(options.output)
+    _make_folder(folder)
+    write_text(folder / "MATRIX.md", markdown(merged))
+    show(merged, console_for(sys.stdout))
+    return AS_EXPECTED
+
+
+def _record_paths(names: Sequence[str]) -> list[Path]:
+    paths: list[Path] = []
+    for name in names:
+        if Path(name).is_dir():
+            found = sorted(Path(name).rglob("*.json"))
+            if not found:
+                raise BadCall(
+                    f"no records in {name}: 'conformance run --json {name}/NAME.json' writes one"
+                )
+            paths += found
+        else:
+            paths.append(Path(name))
+    return paths
+
+
+def diff(options: Namespace) -> int:
+    """What changed between two records."""
+    difference = compare(read(options.old), read(options.new))
+    with suppress(BrokenPipeError):  # nobody reading on changes no exit code
+        difference_report.show(difference, console_for(sys.stdout))
+    return UNEXPECTED if difference.any else AS_EXPECTED
+
+
+def _claims(patterns: Sequence[str]) -> list[Claim]:
+    """The claims whose id matches.  Raises :class:`BadCall` for a pattern that matches none."""
+    everything = collect.all_claims()
+    for pattern in patterns:
+        if not any(collect.matches(claim.id, [pattern]) for claim in everything):
+            raise BadCall(_no_claim(everything, pattern))
+    return [claim for claim in everything if collect.matches(claim.id, patterns)]
+
+
+def _one_claim(everything: Sequence[Claim], claim_id: str) -> Claim:
+    for claim in everything:
+        if claim.id == claim_id:
+            return claim
+    raise BadCall(_no_claim(everything, claim_id))
+
+
+def _no_claim(everything: Sequence[Claim], asked: str) -> str:
+    ids = [claim.id for claim in everything]
+    near = difflib.get_close_matches(asked.upper(), ids, n=3)
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else "'conformance list' shows all ids, from "
+        f"{ids[0]} to {ids[-1]}; a pattern is a glob, as in 'GATHER-*'"
+    )
+    return f"no claim matches {asked!r}: {hint}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"cannot make the folder {folder}: {error.strerror}; give a path that can be written"
+        ) from error

@@ -1,0 +1,272 @@
+"""The command line, called as people call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("--backend", "asyncio", "--library", "asyncio", "--profile", "quick")
+
+
+def conformance(
+    *arguments: str, cwd: Path, expect: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in ``cwd`` and check its exit code."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "conformance", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == expect, f"{ran.stdout}\n{ran.stderr}"
+    return ran
+
+
+def test_run_shows_the_matrix_and_writes_the_records(tmp_path: Path) -> None:
+    ran = conformance(
+        "run", "NEST-03", *QUICK, "--json", "new/run.json", "--junit", "run.xml", cwd=tmp_path
+    )
+    assert "NEST-03" in ran.stdout
+    assert "seed 0" in ran.stdout
+    assert "\x1b" not in ran.stdout, "colours in a pipe"
+    record = json.loads((tmp_path / "new" / "run.json").read_text())
+    assert [(each["claim"], each["verdict"]) for each in record["verdicts"]] == [
+        ("NEST-03", "refuted")
+    ]
+    assert record["run"]["seed"] == 0
+    assert "NEST-03[asyncio]" in (tmp_path / "run.xml").read_text()
+
+
+def test_who_reads_only_the_first_line_changes_no_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "dying.py").write_text(
+        "import asyncio, os\n"
+        "class Loop(asyncio.SelectorEventLoop):\n"
+        "    def run_forever(self):\n"
+        "        os._exit(7)\n"
+    )
+    for arguments, expect in (
+        (("list",), 0),
+        (("run", "NEST-03", "--library", "asyncio", "--loop", "dying:Loop"), 1),
+    ):
+        reading, writing = os.pipe()
+        os.close(reading)
+        ran = subprocess.run(
+            [sys.executable, "-m", "conformance", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        os.close(writing)
+        assert (ran.returncode, ran.stderr) == (expect, "")
+
+
+def test_a_narrow_encoding_is_no_mistake(tmp_path: Path) -> None:
+    assert "DELIVER-01" in conformance("list", cwd=tmp_path, PYTHONIOENCODING="ascii").stdout
+    listed = conformance("list", "--json", cwd=tmp_path, PYTHONIOENCODING="ascii").stdout
+    assert "异步" in json.loads(listed)[0]["source"]
+
+
+def test_a_loop_of_ones_own_in_the_working_directory(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from asyncio import SelectorEventLoop as new_loop\n")
+    ran = conformance(
+        "run", "NEST-03", "--loop", "mine:new_loop", "--json", "run.json", cwd=tmp_path
+    )
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert [each["name"] for each in record["backends"]] == ["asyncio+new_loop"]
+    assert {each["runtime"] for each in record["verdicts"]} == {
+        "asyncio+new_loop",
+        "anyio/asyncio+new_loop",
+    }
+    assert "asyncio+new_loop" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "NEST-3"), "did you mean NEST-03"),
+        (("run", "NOTHING-*"), "no claim matches 'NOTHING-*'"),
+        (("run", "--backend", "asincio"), "no backend 'asincio': there is asyncio, "),
+        (("run", "--loop", "nowhere:loop"), "cannot import 'nowhere'"),
+        (("run", "--loop", "asyncio:nowhere"), "has no 'nowhere'"),
+        (("run", "--loop", "builtins:dict"), "which is no asyncio event loop"),
+        (("run", "--examples", "none"), "is not a whole number from 1 on"),
+        (("run", "--library", "curio"), "invalid choice: 'curio'"),
+        (("run", "--backend", "asyncio", "--library", "trio"), "nothing to judge"),
+        (("run", "NEST-03", "--json", "{file}/run.json"), "cannot make the folder"),
+        (("run", "NEST-03", "--json", "{folder}"), "is a directory"),
+        (("explain", "NEST-99"), "no claim matches 'NEST-99'"),
+        (("diff", "a.json", "b.json"), "there is no record a.json"),
+        (("diff", "{file}", "{file}"), "is not JSON"),
+        (("report", "{folder}", "--output", "{folder}"), "no records in"),
+        (("report", "a.json"), "--output"),
+        (("judge",), "invalid choice: 'judge'"),
+        ((), "required: COMMAND"),
+    ],
+)
+def test_a_wrong_call_is_told_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "file").write_text("not a record")
+    (tmp_path / "folder").mkdir()
+    names = {"file": str(tmp_path / "file"), "folder": str(tmp_path / "folder")}
+    ran = conformance(*(each.format(**names) for each in arguments), cwd=tmp_path, expect=2)
+    assert says in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    assert ran.stdout == ""
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_newer_record_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "new.json").write_text('{"schema_version": 99}')
+    ran = conformance("diff", "new.json", "new.json", cwd=tmp_path, expect=2)
+    assert "pip install --upgrade cancellation-conformance" in ran.stderr
+
+
+def test_list_has_every_claim_of_the_article(tmp_path: Path) -> None:
+    listed: list[dict[str, Any]] = json.loads(conformance("list", "--json", cwd=tmp_path).stdout)
+    article = {each["id"] for each in listed if each["kind"] == "article"}
+    expected = {
+        *(f"DELIVER-{number:02}" for number in range(1, 14) if number != 9),
+        *(f"DELIVER-09{part}" for part in "ABC"),
+        *(f"CLEANUP-{number:02}" for number in range(1, 11)),
+        *(f"GATHER-{number:02}" for number in range(1, 11)),
+        *(f"NEST-{number:02}" for number in range(1, 12)),
+    }
+    assert len(expected) == 46
+    assert article == expected
+    for each in listed:
+        assert each["libraries"] == ["asyncio", "anyio", "trio"] or each["kind"] == "law"
+        assert all(each["expectations"].values())
+    text = conformance("list", "NEST-03", cwd=tmp_path).stdout
+    assert text.startswith("NEST-03")
+
+
+def test_explain_says_it_all(tmp_path: Path) -> None:
+    ran = conformance("explain", "NEST-03", cwd=tmp_path)
+    for part in (
+        "refuted",
+        "LAW-NEST-03",
+        "current_task().cancelled()",
+        "asyncio.run(main())",
+        "async def test_",
+    ):
+        assert part in ran.stdout
+
+
+def test_report_and_diff(tmp_path: Path) -> None:
+    conformance("run", "NEST-0[34]", *QUICK, "--json", "records/old.json", cwd=tmp_path)
+    record = json.loads((tmp_path / "records" / "old.json").read_text())
+    assert (
+        "nothing changed"
+        in conformance("diff", "records/old.json", "records/old.json", cwd=tmp_path).stdout
+    )
+    for each in record["verdicts"]:
+        each["verdict"] = "holds" if each["verdict"] != "holds" else "refuted"
+        each["as_expected"] = each["verdict"] == each["expected"]
+    (tmp_path / "new.json").write_text(json.dumps(record))
+    conformance("diff", "records/old.json", "new.json", cwd=tmp_path, expect=1)
+    ran = conformance(
+        "report", "records", "--output", "out", "--python", "3.10", "--python", "2.7", cwd=tmp_path
+    )
+    text = (tmp_path / "out" / "MATRIX.md").read_text()
+    assert "NEST-03" in text
+    assert "2.7" in text, "a Python that was skipped must be listed"
+    assert "2.7" in ran.stdout
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="cancelling() came with Python 3.11")
+def test_an_unexpected_verdict_is_exit_1_with_its_message(tmp_path: Path) -> None:
+    (tmp_path / "forgetful.py").write_text(
+        "import asyncio\n"
+        "class Task(asyncio.Task):\n"
+        "    def cancelling(self):\n"
+        "        return 0\n"
+        "def new_loop():\n"
+        "    loop = asyncio.new_event_loop()\n"
+        "    loop.set_task_factory(lambda loop, coro, **more: Task(coro, loop=loop))\n"
+        "    return loop\n"
+    )
+    ran = conformance(
+        "run",
+        "LAW-NEST-03",
+        "--loop",
+        "forgetful:new_loop",
+        "--library",
+        "asyncio",
+        cwd=tmp_path,
+        expect=1,
+    )
+    assert "it should be holds, and is refuted" in ran.stdout
+    assert "the smallest counterexample:" in ran.stdout
+    again = "conformance run LAW-NEST-03 --loop forgetful:new_loop --backend asyncio+new_loop"
+    assert again in ran.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_records_and_shows_what_was_judged(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "conformance",
+            "run",
+            "--profile",
+            "thorough",
+            "--backend",
+            "asyncio",
+            "--json",
+            "run.json",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A background shell's children ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, f"{stdout}\n{stderr}"
+    assert "interrupted:" in stderr
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert len(record["verdicts"]) < 2 * len(record["claims"])
+
+
+def test_help_teaches(tmp_path: Path) -> None:
+    text = conformance("run", "--help", cwd=tmp_path).stdout
+    assert "examples:" in text
+    assert "exit codes:" in text
+    assert conformance("--version", cwd=tmp_path).stdout.strip()
+
+
+def test_reading_only_the_first_lines_is_no_error(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        f"{sys.executable} -m conformance list | head -1",
+        shell=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.stderr == ""

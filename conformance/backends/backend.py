@@ -173,7 +173,7 @@ def _shallow_stacks(debug: bool) -> Iterator[None]:
         yield
     finally:
         if debug:
-            constants.DEBUG_STACK_DEPTH = depth  # type: ignore[misc]
+            constants.DEBUG_STACK_DEPTH = depth  # type: ignore[misc]  # as it was
 
 
 def _asyncio_run(

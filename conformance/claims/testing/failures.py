@@ -110,10 +110,8 @@ IS_TOLD = law(
         refuted(
             "the plugin's own exception handler keeps it to raise it after the next test or fixture"
             " of that loop, and there is none any more",
-            when="anyio>=4",
             issue="docs/findings/anyio-plugin-drops-leftover-failures.md",
         ),
-        holds(),
     ),
     antecedents=("raised while cancelled",),
     io=True,

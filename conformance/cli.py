@@ -15,7 +15,7 @@ from conformance.backends.discovery import BadBackend
 from conformance.claim import LIBRARIES
 from conformance.commands import BadCall
 from conformance.judging.collect import BadClaims
-from conformance.judging.effort import PROFILES
+from conformance.judging.effort import LARGE, PROFILES, SMALL
 from conformance.results.files import CannotWrite
 from conformance.results.record import BadRecord, conformance_version
 
@@ -129,6 +129,13 @@ def _run(calls: _Calls[_Parser]) -> None:
         default=0,
         metavar="N",
         help="what everything drawn follows from (0): the same seed gives the same run",
+    )
+    effort.add_argument(
+        "--size",
+        type=_count,
+        metavar="N",
+        help="enumerate all programs up to this size "
+        f"({SMALL}; {LARGE} if only claims about programs are judged: about a minute a backend)",
     )
     effort.add_argument(
         "--jobs",

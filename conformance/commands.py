@@ -23,7 +23,7 @@ from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, usable_here
 from conformance.claim import Claim
 from conformance.judging import collect, supervisor
-from conformance.judging.effort import PROFILES, Effort
+from conformance.judging.effort import PROFILES, Effort, size_for
 from conformance.judging.judge import judge
 from conformance.judging.supervisor import Outcome, Plan, supervise
 from conformance.report import difference as difference_report
@@ -62,7 +62,11 @@ def run(options: Namespace) -> int:
         claims=tuple(claims),
         libraries=tuple(options.library),
         loops=tuple(options.loop),
-        effort=Effort(options.examples or PROFILES[options.profile], options.seed),
+        effort=Effort(
+            options.examples or PROFILES[options.profile],
+            options.seed,
+            options.size or size_for(claims),
+        ),
     )
     if not plan.size:
         raise BadCall(

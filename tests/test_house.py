@@ -23,6 +23,7 @@ ROOMS = (
     ("programs",),
     ("backends",),
     ("claim",),
+    ("conditions",),
     ("verdict",),
 )
 LEVEL = {name: number for number, names in enumerate(ROOMS) for name in names}

@@ -7,7 +7,8 @@ import pytest
 from conformance.claim import Claim
 from conformance.judging.collect import all_claims
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import expectation, fits
+from conformance.conditions import fits
+from conformance.judging.expectations import expectation
 from conformance.judging.judge import judge
 from tests.wrong.catalogue import wrong_runtimes
 from tests.wrong.kit import Wrong

@@ -31,6 +31,7 @@ class Backend:
 
     ``loop`` makes a fresh event loop without waiting on the clock where there can be one,
     ``io_loop`` a fresh one with sockets, threads and real time; both are ``None`` for trio.
+    ``virtual`` says that its clock is, ``eager`` that a task takes its first step as it is made.
     ``why_not`` says why the backend cannot be used here, ``None`` that it can.
     ``pure_python`` asks for a process in which ``_asyncio`` was blocked before asyncio was imported.
     ``script_style`` says how a script runs its program here, and ``spec`` is the ``MODULE:FACTORY``
@@ -43,6 +44,7 @@ class Backend:
     io_loop: LoopFactory | None = None
     debug: bool = False
     virtual: bool = True
+    eager: bool = False
     pure_python: bool = False
     why_not: str | None = None
     script_style: str = "asyncio"

@@ -36,6 +36,7 @@ def builtin_backends() -> list[Backend]:
             "asyncio+eager",
             loop=EagerVirtualLoop,
             io_loop=eager_loop,
+            eager=True,
             why_not=None if sys.version_info >= (3, 12) else "eager tasks came with Python 3.12",
             script_style="eager",
         ),

@@ -30,6 +30,7 @@ class Task:
     loops: tuple[str, ...]
     examples: int
     seed: int
+    size: int
 
     def dumps(self) -> str:
         """As JSON, for the child's command line."""
@@ -72,6 +73,7 @@ def _judge(task: dict[str, Any], events: TextIO) -> int:
         f"--conformance-backend={task['backend']}",
         f"--conformance-examples={task['examples']}",
         f"--conformance-seed={task['seed']}",
+        f"--conformance-size={task['size']}",
         *(f"--conformance-loop={loop}" for loop in task["loops"]),
     ]
     return int(pytest.main(arguments, plugins=[_Streamer(events, task["items"])]))

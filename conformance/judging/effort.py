@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from conformance.claim import Claim
 
 Profile = Literal["quick", "default", "thorough"]
 PROFILES: Mapping[Profile, int] = {"quick": 25, "default": 100, "thorough": 1000}
 """Examples that each profile gives a claim whose space is too big to enumerate."""
 
 
+SMALL, LARGE = 2, 3
+"""Up to which size programs are enumerated: among other claims, and where nothing else is judged."""
+
+
 @dataclass(frozen=True)
 class Effort:
-    """How hard to try: examples a claim, and the seed that everything drawn follows from."""
+    """How hard to try: examples a claim, and the seed that everything drawn follows from.
+
+    ``size`` is the size up to which programs are enumerated whole.
+    """
 
     examples: int = PROFILES["default"]
     seed: int = 0
+    size: int = SMALL
+
+
+def size_for(claims: Iterable[Claim]) -> int:
+    """Up to which size programs are enumerated if nobody says: further if nothing else is judged."""
+    return LARGE if all(claim.chapter == "programs" for claim in claims) else SMALL

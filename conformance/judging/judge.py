@@ -53,6 +53,8 @@ class _Search:
 
     examples: int = 0
     exhaustive: bool = False
+    beyond: int = 0
+    note: str | None = None
     antecedents: Counter[str] = field(default_factory=Counter)
     failure: BaseException | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +75,10 @@ class _Subject:
         # HypothesisHandle has no public name for what @given was given.
         self.strategies: dict[str, SearchStrategy[Any]] = dict(
             {} if handle is None else handle._given_kwargs  # noqa: SLF001
+        )
+        self.streamed = space.stream_of(self.strategies)
+        self.place = space.Place(
+            statement.library, eager=backend.eager, real_clock=not backend.virtual
         )
         self.is_async = inspect.iscoroutinefunction(self.function)
         self.extras = self._extras()
@@ -121,12 +127,37 @@ class _Subject:
 
         orders = ORDERS if self.backend.draws_order and self.is_async else 1
         total = space.size(self.strategies)
-        if total is not None and total * orders <= WHOLE * effort.examples:
+        if self.streamed is not None:
+            self._stream(*self.streamed, example, only, effort, found)
+        elif total is not None and total * orders <= WHOLE * effort.examples:
             found.exhaustive = True
             self._enumerate(example, only, orders)
         else:
-            self._sample(example, only, effort, found)
+            self._sample(self.strategies, example, only, effort, found)
         return found
+
+    def _stream(
+        self,
+        name: str,
+        streamed: space.Streamed[Any],
+        example: Callable[[Mapping[str, Any], int], None],
+        only: Callable[..., bool],
+        effort: Effort,
+        found: _Search,
+    ) -> None:
+        """Run every element up to the size asked for, then some of those beyond."""
+        found.exhaustive = True
+        for number, element in enumerate(streamed.stream(self.place, effort.size)):
+            try:
+                example({name: element}, number)
+            except UnsatisfiedAssumption:
+                continue
+            except Exception:
+                return
+        whole = found.examples
+        self._sample({name: streamed.drawn(self.place)}, example, only, effort, found)
+        found.beyond = found.examples - whole
+        found.note = f"up to size {effort.size}, and {found.beyond:,} drawn beyond"
 
     def _enumerate(
         self,
@@ -147,12 +178,13 @@ class _Subject:
 
     def _sample(
         self,
+        strategies: Mapping[str, SearchStrategy[Any]],
         example: Callable[[Mapping[str, Any], int], None],
         only: Callable[..., bool],
         effort: Effort,
         found: _Search,
     ) -> None:
-        strategies = dict(self.strategies)
+        strategies = dict(strategies)
         if self.backend.draws_order:
             strategies[_ORDER] = st.integers(0, 2**16 - 1)
 
@@ -207,7 +239,7 @@ def judge(statement: Statement, backend: Backend, effort: Effort | None = None) 
         backend=backend.name,
         verdict=verdict,
         expected=None if expected is None else expected.verdict,
-        examples=search.examples,
+        examples=search.examples - search.beyond,
         exhaustive=search.exhaustive and verdict == "holds",
         antecedents=dict(sorted(search.antecedents.items())),
         seconds=time.perf_counter() - started,
@@ -230,7 +262,7 @@ def _decide(subject: _Subject, effort: Effort) -> tuple[VerdictName, _Search, st
     if missed:
         return "vacuous", search, missed if fair is None else f"in its fair reading: {missed}"
     if fair is None:
-        return "holds", search, None
+        return "holds", search, search.note
     # The fair reading holds: is the widest one false?
     rest = subject.search(effort, lambda **values: not fair(**values))
     rest.examples += search.examples

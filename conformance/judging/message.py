@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conformance.backends.backend import Backend
 from conformance.claim import Expect, Statement
-from conformance.judging.effort import Effort
+from conformance.judging.effort import SMALL, Effort
 from conformance.verdict import Verdict
 
 
@@ -41,10 +41,11 @@ def unexpected(
 
 def again(verdict: Verdict, backend: Backend, effort: Effort) -> str:
     """The command that judges just this once more."""
+    size = "" if effort.size == SMALL else f" --size {effort.size}"
     loop = f"--loop {backend.spec} " if backend.spec else ""
     return (
         f"conformance run {verdict.claim} {loop}--backend {backend.name} "
-        f"--library {verdict.library} --examples {effort.examples} --seed {effort.seed}"
+        f"--library {verdict.library} --examples {effort.examples} --seed {effort.seed}{size}"
     )
 
 

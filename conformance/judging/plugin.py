@@ -18,7 +18,7 @@ import pytest
 
 from conformance.claim import LIBRARIES, Claim, Statement
 from conformance.judging import collect
-from conformance.judging.effort import PROFILES, Effort
+from conformance.judging.effort import PROFILES, SMALL, Effort
 from conformance.verdict import runtime_name
 
 # Every pytest session of whoever installed the package loads this module: trio, Hypothesis and the
@@ -79,6 +79,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="what everything drawn follows from (0)",
     )
+    group.addoption(
+        "--conformance-size",
+        type=int,
+        default=SMALL,
+        metavar="N",
+        help=f"enumerate all programs up to this size ({SMALL})",
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,10 @@ def _effort(config: pytest.Config) -> Effort:
         raise pytest.UsageError(
             f"--conformance-examples {examples}: it takes a whole number from 1 on"
         )
-    return Effort(examples, config.getoption("--conformance-seed"))
+    size = config.getoption("--conformance-size")
+    if size < 1:
+        raise pytest.UsageError(f"--conformance-size {size}: it takes a whole number from 1 on")
+    return Effort(examples, config.getoption("--conformance-seed"), size)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:

@@ -151,6 +151,7 @@ class _Child:
             loops=plan.loops,
             examples=plan.effort.examples,
             seed=plan.effort.seed,
+            size=plan.effort.size,
         )
         self.process = subprocess.Popen(  # noqa: S603  # our own command
             [

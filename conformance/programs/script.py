@@ -18,6 +18,7 @@ Its docstring ends with a line ``Shows: ...``: the last line that the script pri
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -26,7 +27,11 @@ from typing import Any
 
 import jinja2
 
-from conformance.claim import Statement
+from conformance.claim import Library, Statement
+from conformance.programs.cases import Case
+from conformance.programs.schedule import Schedule
+from conformance.programs.source import Source
+from conformance.programs.syntax import Program
 
 SHOWS = "Shows: "
 
@@ -34,7 +39,7 @@ SHOWS = "Shows: "
 class Style:
     """How a script runs its ``main`` on a backend: ``style`` is the backend's ``script_style``."""
 
-    def __init__(self, library: str, style: str) -> None:
+    def __init__(self, library: Library, style: str) -> None:
         self.library = library
         self.style = style
 
@@ -134,10 +139,13 @@ def script(statement: Statement, style: str, values: Mapping[str, Any]) -> str:
     ``style`` is the backend's ``script_style``.  Raises ``jinja2.TemplateError`` if the template
     asks for a value that the claim does not draw.
     """
+    how = Style(statement.library, style)
+    for value in values.values():
+        if isinstance(value, Case):
+            return program_script(value.program, value.schedule, how)
     path = template_path(statement)
     if path is None:
         return ""
-    how = Style(statement.library, style)
     template = _environment(path.parent).get_template(path.name)
     text = template.render(
         library=statement.library,
@@ -147,6 +155,28 @@ def script(statement: Statement, style: str, values: Mapping[str, Any]) -> str:
         **values,
     )
     return text.rstrip("\n") + "\n"
+
+
+def program_script(program: Program, schedule: Schedule, how: Style) -> str:
+    """A run of ``program`` as a standalone program that prints its trace.
+
+    Its functions are the very source that is executed.
+    """
+    source = Source(program, how.library)
+    functions, main = source.tasks(), source.driver(schedule)
+    text = f"{functions}\n{main}"
+    modules = {"asyncio": (), "anyio": ("anyio.lowlevel",), "trio": ("trio.testing",)}
+    imports = how.imports(
+        how.library, *(each for each in modules[how.library] if f"{each}." in text)
+    )
+    names = ("aclosing", "asynccontextmanager", "contextmanager")
+    used = [name for name in names if re.search(rf"\b{name}\b", functions)]
+    if used:
+        imports += f"\nfrom contextlib import {', '.join(used)}"
+    return (
+        f'"""{schedule!r}."""\n\n{imports}\n\n\n{how.helpers}{functions}\n\n\n{main}\n\n\n'
+        f"{how.run('main')}\n"
+    )
 
 
 def shown(text: str) -> str | None:

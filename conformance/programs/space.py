@@ -7,14 +7,62 @@ here remembers its elements, simplest first, so that judging can do either.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from conformance.claim import Library
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where examples will be run, for spaces that depend on it."""
+
+    library: Library
+    eager: bool = False
+    real_clock: bool = False
+
+
+class Streamed(Generic[T]):
+    """A space too large to be held: its smallest elements one by one, and a strategy for the others."""
+
+    def stream(self, place: Place, size: int) -> Iterator[T]:
+        """Every element up to ``size``, smallest first, in an order that never changes."""
+        raise NotImplementedError
+
+    def drawn(self, place: Place) -> SearchStrategy[T]:
+        """A strategy for elements of any size."""
+        raise NotImplementedError
+
+
+_streamed: WeakKeyDictionary[SearchStrategy[Any], Streamed[Any]] = WeakKeyDictionary()
+
+
+def streamed(space: Streamed[T]) -> SearchStrategy[T]:
+    """A strategy for ``space``, which judging enumerates up to some size and draws from beyond.
+
+    Without judging it draws for asyncio.
+    """
+    strategy: SearchStrategy[T] = st.deferred(lambda: space.drawn(Place("asyncio")))
+    _streamed[strategy] = space
+    return strategy
+
+
+def stream_of(strategies: Mapping[str, SearchStrategy[Any]]) -> tuple[str, Streamed[Any]] | None:
+    """The name and the space of what is streamed, if there is one.  It has to be drawn alone."""
+    for name, strategy in strategies.items():
+        if strategy in _streamed:
+            if len(strategies) > 1:
+                raise TypeError(f"{name} is streamed: nothing can be drawn beside it")
+            return name, _streamed[strategy]
+    return None
+
 
 _elements: WeakKeyDictionary[SearchStrategy[Any], Sequence[Any]] = WeakKeyDictionary()
 

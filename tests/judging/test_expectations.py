@@ -7,8 +7,9 @@ import platform
 import pytest
 
 from conformance.claim import Claim, Expect, holds, refuted
+from conformance.conditions import BadCondition, fits, installed_version
 from conformance.judging.collect import all_claims
-from conformance.judging.expectations import BadCondition, expectation, fits, installed_version
+from conformance.judging.expectations import expectation
 
 
 @pytest.mark.parametrize(

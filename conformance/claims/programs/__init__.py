@@ -1,0 +1,1 @@
+"""Programs: what holds for every small async program, wherever the cancel arrives."""

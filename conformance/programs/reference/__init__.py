@@ -1,0 +1,1 @@
+"""The semantics of programs, by definition: what each is allowed to do."""

@@ -10,6 +10,7 @@ import pytest
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import builtin_backends, usable_here
 from conformance.programs import waits
+from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.waits import Wait
 
 # A claim's example drops its channel unclosed, as a cancelled task of anybody's would.
@@ -20,7 +21,8 @@ pytestmark = [
 ]
 
 USABLE = [backend for backend in builtin_backends() if usable_here(backend) is None]
-PENDING = (*waits.ASYNCIO_PENDING, *waits.ANYIO_PENDING, *waits.TRIO_PENDING)
+NESTED = (*ASYNCIO_NESTED, *(each.of(name) for each in SCOPED_NESTED for name in ("anyio", "trio")))
+PENDING = (*waits.ASYNCIO_PENDING, *waits.ANYIO_PENDING, *waits.TRIO_PENDING, *NESTED)
 READY = (*waits.ASYNCIO_READY, *waits.ANYIO_READY, *waits.TRIO_READY)
 
 

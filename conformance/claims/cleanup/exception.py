@@ -14,6 +14,7 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law
 from conformance.programs.instants import INSTANTS, Instant, settle
+from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import cancelled, run_and_cancel
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
@@ -55,13 +56,13 @@ async def check_the_bases(library: ModuleType, wait: Wait, instant: Instant) -> 
 
 
 @BASE.states("asyncio", expect=holds(), antecedents=("a cancel was raised",))
-@given(wait=every(ASYNCIO_PENDING), instant=every(INSTANTS))
+@given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_a_cancel_is_no_exception(wait: Wait, instant: Instant) -> None:
     await check_the_bases(asyncio, wait, instant)
 
 
 @BASE.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",))
-@given(wait=every(SCOPED_PENDING), instant=every(INSTANTS))
+@given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_a_scope_s_cancel_is_no_exception(
     library: ModuleType, wait: ScopedWait, instant: Instant
 ) -> None:
@@ -99,13 +100,13 @@ async def check_except_exception(
 
 
 @NOT_CAUGHT.states("asyncio", expect=holds(), antecedents=("the cancel got through",))
-@given(wait=every(ASYNCIO_PENDING), instant=every(INSTANTS), depth=up_to(2))
+@given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS), depth=up_to(2))
 async def test_except_exception_is_passed(wait: Wait, instant: Instant, depth: int) -> None:
     await check_except_exception(asyncio, wait, instant, depth)
 
 
 @NOT_CAUGHT.states("anyio", "trio", expect=holds(), antecedents=("the cancel got through",))
-@given(wait=every(SCOPED_PENDING), instant=every(INSTANTS), depth=up_to(2))
+@given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS), depth=up_to(2))
 async def test_except_exception_is_passed_in_scopes(
     library: ModuleType, wait: ScopedWait, instant: Instant, depth: int
 ) -> None:
@@ -138,13 +139,13 @@ async def check_the_class(library: ModuleType, wait: Wait, instant: Instant) -> 
 
 
 @NAMED.states("asyncio", expect=holds(), antecedents=("a cancel was raised",))
-@given(wait=every(ASYNCIO_PENDING), instant=every(INSTANTS))
+@given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_one_class_is_raised(wait: Wait, instant: Instant) -> None:
     await check_the_class(asyncio, wait, instant)
 
 
 @NAMED.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",))
-@given(wait=every(SCOPED_PENDING), instant=every(INSTANTS))
+@given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_one_class_is_raised_in_scopes(
     library: ModuleType, wait: ScopedWait, instant: Instant
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
 from conformance.programs.instants import INSTANTS, WAITING, Instant
+from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import run_and_cancel
 from conformance.programs.space import every, flags
 from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
@@ -119,7 +120,7 @@ async def check_that_nothing_is_cleaned(library: ModuleType, way: str, wait: Wai
     expect=refuted("finally, context managers, exit stacks and done callbacks need no handler"),
     antecedents=("cancelled while it waited",),
 )
-@given(way=every(WAYS), wait=every(ASYNCIO_PENDING))
+@given(way=every(WAYS), wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED))
 async def test_only_a_handler_cleans_up(way: str, wait: Wait) -> None:
     await check_that_nothing_is_cleaned(asyncio, way, wait)
 
@@ -130,7 +131,7 @@ async def test_only_a_handler_cleans_up(way: str, wait: Wait) -> None:
     expect=refuted("finally, context managers and exit stacks need no handler"),
     antecedents=("cancelled while it waited",),
 )
-@given(way=every(SCOPED_WAYS), wait=every(SCOPED_PENDING))
+@given(way=every(SCOPED_WAYS), wait=every(SCOPED_PENDING + SCOPED_NESTED))
 async def test_only_a_handler_cleans_up_in_scopes(
     library: ModuleType, way: str, wait: ScopedWait
 ) -> None:
@@ -180,7 +181,12 @@ async def check_every_way_out(
 
 
 @ANY_WAY_OUT.states("asyncio", expect=holds(), antecedents=("left by a cancel", "left otherwise"))
-@given(way=every(BLOCKS), wait=every(ASYNCIO_PENDING), instant=every(MOMENTS), fails=flags())
+@given(
+    way=every(BLOCKS),
+    wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED),
+    instant=every(MOMENTS),
+    fails=flags(),
+)
 async def test_every_way_out_cleans_up(way: str, wait: Wait, instant: Instant, fails: bool) -> None:
     await check_every_way_out(asyncio, way, wait, instant, fails)
 
@@ -188,7 +194,12 @@ async def test_every_way_out_cleans_up(way: str, wait: Wait, instant: Instant, f
 @ANY_WAY_OUT.states(
     "anyio", "trio", expect=holds(), antecedents=("left by a cancel", "left otherwise")
 )
-@given(way=every(BLOCKS), wait=every(SCOPED_PENDING), instant=every(MOMENTS), fails=flags())
+@given(
+    way=every(BLOCKS),
+    wait=every(SCOPED_PENDING + SCOPED_NESTED),
+    instant=every(MOMENTS),
+    fails=flags(),
+)
 async def test_every_way_out_cleans_up_in_scopes(
     library: ModuleType, way: str, wait: ScopedWait, instant: Instant, fails: bool
 ) -> None:

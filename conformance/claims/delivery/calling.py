@@ -10,6 +10,7 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
+from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags
 from conformance.programs.waits import (
@@ -93,7 +94,7 @@ CANCEL_ENDS_A_TASK = law(
     expect=(WAIT_FOR_PREFERS_THE_RESULT, holds()),
     antecedents=("cancel() returned True",),
 )
-@given(wait=every(ASYNCIO_PENDING), instant=every(INSTANTS))
+@given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_a_task_whose_cancel_was_accepted_ends_cancelled(
     wait: Wait, instant: Instant
 ) -> None:
@@ -137,7 +138,7 @@ SCOPE_ENDS_A_WAIT = law(
 @SCOPE_ENDS_A_WAIT.states(
     "anyio", "trio", expect=holds(), antecedents=("cancelled before the scope was left",)
 )
-@given(wait=every(SCOPED_PENDING + SCOPED_READY), instant=every(INSTANTS))
+@given(wait=every(SCOPED_PENDING + SCOPED_READY + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_a_cancelled_scope_ends_the_wait(
     library: Any, wait: ScopedWait, instant: Instant
 ) -> None:

@@ -16,6 +16,7 @@ from conformance.programs.instants import (
     running_task,
     settle,
 )
+from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, sequences, up_to
 from conformance.programs.waits import (
@@ -53,7 +54,10 @@ THE_NEXT_AWAIT = Claim(
     fair=lambda instant, wait: wait.suspends and instant.started,
     qualification="It is raised at the next await that suspends, once the task has started.",
 )
-@given(instant=every((BY_ITSELF, *INSTANTS)), wait=every((*ASYNCIO_READY, *ASYNCIO_PENDING)))
+@given(
+    instant=every((BY_ITSELF, *INSTANTS)),
+    wait=every((*ASYNCIO_READY, *ASYNCIO_PENDING, *ASYNCIO_NESTED)),
+)
 async def test_a_cancelled_task_gets_the_error_at_its_next_await(
     instant: Instant, wait: Wait
 ) -> None:
@@ -106,7 +110,10 @@ async def test_a_cancelled_task_gets_the_error_at_its_next_await(
     fair=lambda instant, wait: wait.suspends,
     qualification="It is raised at the next await that is a checkpoint.",
 )
-@given(instant=every((BY_ITSELF, *INSTANTS)), wait=every((*SCOPED_READY, *SCOPED_PENDING)))
+@given(
+    instant=every((BY_ITSELF, *INSTANTS)),
+    wait=every((*SCOPED_READY, *SCOPED_PENDING, *SCOPED_NESTED)),
+)
 async def test_a_cancelled_scope_raises_at_the_next_await(
     library: Any, instant: Instant, wait: ScopedWait
 ) -> None:

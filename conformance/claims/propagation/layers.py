@@ -11,6 +11,7 @@ from hypothesis import given
 from conformance.claim import Claim, antecedent, article, exists, holds, law, qualified, refuted
 from conformance.claims.propagation.reaching import through
 from conformance.programs.instants import settle, turns
+from conformance.programs.nested import ASYNCIO_NESTED
 from conformance.programs.scopes import cancelled, open_group
 from conformance.programs.space import every, sequences, up_to
 from conformance.programs.waits import (
@@ -50,7 +51,12 @@ BREAKING = Claim(
     qualification="It does where each layer simply awaits the next, as a coroutine or as a task;"
     " gather() and TaskGroup raise it on their outside nevertheless.",
 )
-@given(link=every(LINKS), inside=up_to(3), outside=up_to(4, least=1), wait=every(ASYNCIO_PENDING))
+@given(
+    link=every(LINKS),
+    inside=up_to(3),
+    outside=up_to(4, least=1),
+    wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED),
+)
 async def test_a_layer_that_swallows_keeps_it_from_the_others(
     link: str, inside: int, outside: int, wait: Wait
 ) -> None:

@@ -20,6 +20,7 @@ from conformance.programs.instants import (
     cancel_at,
     settle,
 )
+from conformance.programs.nested import ASYNCIO_NESTED
 from conformance.programs.scopes import cancelled, open_group
 from conformance.programs.space import every, flags, sequences, up_to
 from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, TRIO_PENDING, Wait, Waiting
@@ -48,7 +49,9 @@ NOTICING = Claim(
     expect=refuted("the CancelledError is raised in the innermost await first, at every depth"),
     antecedents=("cancelled while the inner code waited",),
 )
-@given(depth=up_to(4, least=1), wait=every(ASYNCIO_PENDING), instant=every(INSTANTS))
+@given(
+    depth=up_to(4, least=1), wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS)
+)
 async def test_inner_code_in_asyncio_cannot_notice(
     depth: int, wait: Wait, instant: Instant
 ) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
@@ -42,6 +43,7 @@ def main() -> None:
     # Whatever the examples print must not mix with the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
+    _end_with_the_parent()
     # A child of a background shell inherits "ignored", and then Ctrl-C claims would test nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, os.getcwd())
@@ -50,6 +52,23 @@ def main() -> None:
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
     sys.exit(_judge(json.loads(sys.argv[1]), events))
+
+
+def _end_with_the_parent() -> None:
+    """End this process when the one that supervises it is gone, however that ended.
+
+    It holds the other end of the standard input, which examples get an empty one instead of.
+    """
+    line = os.fdopen(os.dup(0), "rb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def watch() -> None:
+        line.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _judge(task: dict[str, Any], events: TextIO) -> int:

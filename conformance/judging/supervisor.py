@@ -160,7 +160,8 @@ class _Child:
                 BOOTSTRAP_PURE_PYTHON if backend.pure_python else BOOTSTRAP,
                 task.dumps(),
             ],
-            stdin=subprocess.DEVNULL,
+            # Never written to: that it closes tells the child that its parent is gone.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
@@ -253,6 +254,8 @@ class _Child:
         """Wait for the end of a process that was killed."""
         self.reader.join()
         self.errors.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def _crashed(statement: Statement, backend: Backend, code: int) -> Verdict:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from conformance.backends.discovery import builtin_backends, discover
 from conformance.claim import Claim
 from conformance.judging import collect
+from conformance.judging.child import Task
 from conformance.judging.effort import Effort
 from conformance.judging.supervisor import Outcome, Plan, Progress, supervise
 
@@ -103,3 +107,36 @@ def test_what_the_users_own_pytest_is_told_changes_nothing(
     outcome = Outcome()
     supervise(plan, outcome)
     assert [each["verdict"] for each in outcome.verdicts] == ["refuted"]
+
+
+def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
+    # The child sleeps for ever as it makes its first event loop, and says that it has come there.
+    (tmp_path / "sleepy.py").write_text(
+        "import asyncio, pathlib, os, time\n"
+        "def new_event_loop():\n"
+        "    loop = asyncio.new_event_loop()\n"
+        "    if 'ready' in os.environ:\n"
+        "        pathlib.Path(os.environ['ready']).write_text(str(os.getpid()))\n"
+        "        time.sleep(3600)\n"
+        "    return loop\n",
+        encoding="utf-8",
+    )
+    ready = tmp_path / "ready"
+    command = "from conformance.judging.child import main; main()"
+    task = Task("asyncio+new_event_loop", ("GATHER-01",), ("sleepy:new_event_loop",), 1, 0, 1)
+    child = subprocess.Popen(
+        [sys.executable, "-c", command, task.dumps()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env={**os.environ, "ready": str(ready)},
+    )
+    try:
+        while not ready.exists():
+            assert child.poll() is None, "it ended before it had begun"
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(timeout=60) == 1
+    finally:
+        child.kill()

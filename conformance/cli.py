@@ -134,8 +134,9 @@ def _run(calls: _Calls[_Parser]) -> None:
         "--size",
         type=_count,
         metavar="N",
-        help="enumerate all programs up to this size "
-        f"({SMALL}; {LARGE} if only claims about programs are judged: about a minute a backend)",
+        help="run all programs up to this size, and draw larger ones "
+        f"({SMALL}; {LARGE} where only laws about programs are judged: some 100,000 runs, "
+        "a minute a backend)",
     )
     effort.add_argument(
         "--jobs",
@@ -190,7 +191,7 @@ def _list(calls: _Calls[_Parser]) -> None:
 def _explain(calls: _Calls[_Parser]) -> None:
     parser = calls.add_parser(
         "explain",
-        help="one claim: sentence, verdicts, why, the law instead, the counterexample, the code",
+        help="one claim: sentence, verdicts, why, the law instead, programs that show it, the code",
         description="Say all that there is to say of one claim; it is judged here, quickly.",
     )
     parser.add_argument("id", metavar="ID", help="the claim's id, as in NEST-03")

@@ -21,10 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, usable_here
-from conformance.claim import Claim
+from conformance.claim import Claim, Library
 from conformance.judging import collect, supervisor
 from conformance.judging.effort import PROFILES, Effort, size_for
-from conformance.judging.judge import judge
+from conformance.judging.judge import example, judge
 from conformance.judging.supervisor import Outcome, Plan, supervise
 from conformance.report import difference as difference_report
 from conformance.report.explain import explain as print_explanation
@@ -43,7 +43,7 @@ from conformance.results.record import (
     run_record,
     write,
 )
-from conformance.verdict import VerdictRecord
+from conformance.verdict import Example, VerdictRecord, runtime_name
 
 AS_EXPECTED, UNEXPECTED, BAD_CALL, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -93,6 +93,7 @@ def run(options: Namespace) -> int:
         run_record(
             seed=options.seed,
             profile=f"{options.examples} examples" if options.examples else options.profile,
+            size=plan.effort.size,
             started=started,
             seconds=time.monotonic() - begun,
         ),
@@ -218,12 +219,18 @@ def explain(options: Namespace) -> int:
     everything = collect.all_claims()
     claim = _one_claim(everything, options.id)
     verdicts: list[VerdictRecord] = []
+    examples: dict[Library, tuple[str, Example]] = {}
     apart: list[Backend] = []
     for backend in choose(options.backend, options.loop):
         if usable_here(backend) is None:
             # In this very process: one claim is quick.
             for statement in collect.statements_on(claim, backend, options.library):
                 verdicts.append(judge(statement, backend).record())
+                if statement.library not in examples:
+                    found = example(statement, backend)
+                    if found is not None:
+                        runtime = runtime_name(statement.library, backend.name)
+                        examples[statement.library] = (runtime, found)
         elif backend.why_not is None:
             apart.append(backend)
     outcome = Outcome()
@@ -234,6 +241,7 @@ def explain(options: Namespace) -> int:
         claims=everything,
         verdicts=[*verdicts, *outcome.verdicts],
         judged_on=f"{platform.python_implementation()} {platform.python_version()}",
+        examples=examples.values(),
     )
     return AS_EXPECTED
 

@@ -8,7 +8,7 @@ import sys
 from asyncio import constants
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import anyio
@@ -90,9 +90,14 @@ class Backend:
             with _shallow_stacks(self.debug):
                 _run_guarded(example, options)
 
-    def library_run(self, library: Library, *, io: bool = False) -> LibraryRun:
-        """The ``run`` function of ``library``, as its users know it, on this backend."""
-        return LibraryRun(self, library, io)
+    def library_run(
+        self, library: Library, *, io: bool = False, memory: dict[Any, Any] | None = None
+    ) -> LibraryRun:
+        """The ``run`` function of ``library``, as its users know it, on this backend.
+
+        It keeps what runs gave in ``memory``, unless the order of running tasks is drawn here.
+        """
+        return LibraryRun(self, library, io, None if self.draws_order else memory)
 
     def new_event_loop(self, *, io: bool = False) -> LoopFactory:
         """What makes this backend's event loops.  Raises ``TypeError`` for trio, which has none."""
@@ -113,11 +118,13 @@ class LibraryRun:
     """A library's own ``run`` on a backend, each time with a fresh event loop.
 
     ``run(main())`` for asyncio, ``run(main, *arguments)`` for anyio and trio.
+    ``memory`` is for what runs gave, where the same run gives the same and is not to be made twice.
     """
 
     backend: Backend
     library: Library
     io: bool
+    memory: dict[Any, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def anyio_backend(self) -> tuple[str, dict[str, Any]]:

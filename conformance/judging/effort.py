@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from conformance.claim import Claim
@@ -27,6 +27,12 @@ class Effort:
     examples: int = PROFILES["default"]
     seed: int = 0
     size: int = SMALL
+
+    @property
+    def beyond(self) -> Effort:
+        """The effort for what is drawn beyond an enumerated space: little where that is small."""
+        share = 1 if self.size >= LARGE else 5
+        return replace(self, examples=max(1, self.examples // share))
 
 
 def size_for(claims: Iterable[Claim]) -> int:

@@ -32,11 +32,11 @@ from conformance.backends.backend import Backend
 from conformance.backends.deadlock import Deadlock
 from conformance.claim import NotApplicable, Statement, counting
 from conformance.judging.draws import from_the_seed_alone
-from conformance.judging.effort import Effort
+from conformance.judging.effort import SMALL, Effort
 from conformance.judging.expectations import expectation
 from conformance.programs import space
 from conformance.programs.script import script
-from conformance.verdict import Counterexample, Verdict, VerdictName
+from conformance.verdict import Counterexample, Example, Verdict, VerdictName
 
 WHOLE = 10
 """A space of at most this many times the examples is run whole: that costs less than sampling it."""
@@ -67,9 +67,12 @@ def _anything(**values: object) -> bool:
 class _Subject:
     """One statement on one backend, ready to run examples."""
 
-    def __init__(self, statement: Statement, backend: Backend) -> None:
+    def __init__(
+        self, statement: Statement, backend: Backend, memory: dict[Any, Any] | None = None
+    ) -> None:
         self.statement = statement
         self.backend = backend
+        self.memory = memory
         handle = getattr(statement.test, "hypothesis", None)
         self.function: Callable[..., Any] = statement.test if handle is None else handle.inner_test
         # HypothesisHandle has no public name for what @given was given.
@@ -87,7 +90,7 @@ class _Subject:
         library, io = self.statement.library, self.statement.io
         offered: dict[str, Callable[[], Any]] = {
             "library": lambda: import_module(library),
-            "run": lambda: self.backend.library_run(library, io=io),
+            "run": lambda: self.backend.library_run(library, io=io, memory=self.memory),
             "new_event_loop": lambda: self.backend.new_event_loop(io=io),
         }
         wanted = inspect.signature(self.function).parameters
@@ -155,9 +158,14 @@ class _Subject:
             except Exception:
                 return
         whole = found.examples
-        self._sample({name: streamed.drawn(self.place)}, example, only, effort, found)
+        self._sample({name: streamed.drawn(self.place)}, example, only, effort.beyond, found)
         found.beyond = found.examples - whole
-        found.note = f"up to size {effort.size}, and {found.beyond:,} drawn beyond"
+        found.note = (
+            f"up to size {streamed.reaches(effort.size)}, and {found.beyond:,} drawn beyond"
+        )
+        left_out = streamed.left_out(self.place)
+        if left_out:
+            found.note += f"; left out: {'; '.join(left_out)}"
 
     def _enumerate(
         self,
@@ -218,13 +226,22 @@ class _Subject:
                 found.failure = failure
 
 
-def judge(statement: Statement, backend: Backend, effort: Effort | None = None) -> Verdict:
-    """The verdict on ``statement`` on ``backend``, with what is on record beside it."""
+def judge(
+    statement: Statement,
+    backend: Backend,
+    effort: Effort | None = None,
+    memory: dict[Any, Any] | None = None,
+) -> Verdict:
+    """The verdict on ``statement`` on ``backend``, with what is on record beside it.
+
+    ``memory`` is handed from one claim to the next that is judged on the same backend in the same
+    process: claims that range over the same runs of programs have them made once.
+    """
     effort = effort or Effort()
     started = time.perf_counter()
     expected = expectation(statement, backend.name)
     with _in_peace():
-        verdict, search, reason = _decide(_Subject(statement, backend), effort)
+        verdict, search, reason = _decide(_Subject(statement, backend, memory), effort)
     counterexample = None
     if verdict in ("refuted", "qualified", "hung", "error") and search.failure:
         counterexample = Counterexample(
@@ -277,6 +294,30 @@ def _decide(subject: _Subject, effort: Effort) -> tuple[VerdictName, _Search, st
     return "qualified", rest, statement.qualification
 
 
+def example(statement: Statement, backend: Backend) -> Example | None:
+    """One of the cases of a streamed space as a program that runs by itself.
+
+    It is the first in which every antecedent came true and the claim held.  ``None`` if the statement
+    draws from no such space, or if there is no such case among the smallest.
+    """
+    subject = _Subject(statement, backend)
+    if subject.streamed is None:
+        return None
+    name, streamed = subject.streamed
+    with _in_peace():
+        for number, element in enumerate(streamed.stream(subject.place, SMALL)):
+            found: Counter[str] = Counter()
+            try:
+                with counting(found):
+                    subject.run({name: element}, number)
+            except Exception:  # noqa: S112  # the verdict says what is wrong with it
+                continue
+            if found.keys() >= statement.floors.keys():
+                text = script(statement, backend.script_style, {name: element})
+                return Example(text, streamed.describe(element))
+    return None
+
+
 def classify(failure: BaseException) -> tuple[VerdictName, str | None]:
     """What an example's failure means for its claim, and the reason if there is more to say."""
     leaves = list(_leaves(failure))
@@ -322,9 +363,13 @@ def _missed(search: _Search, floors: Mapping[str, float]) -> str | None:
 
 def _describe(search: _Search) -> str:
     """A counterexample in words: the case, and what was seen."""
-    lines = [f"{name} = {value!r}" for name, value in search.values.items()]
+    values = {name: repr(value) for name, value in search.values.items()}
+    # What takes several lines says itself what it is.
+    lines = [text if "\n" in text else f"{name} = {text}" for name, text in values.items()]
     for leaf in _leaves(search.failure) if search.failure else ():
-        lines.append(str(leaf) or type(leaf).__name__)
+        # Where pytest rewrites assertions it adds what it makes of the expression.
+        message, _, _ = str(leaf).partition("\nassert ")
+        lines.append(message or type(leaf).__name__)
     return "\n".join(lines)
 
 

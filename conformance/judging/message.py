@@ -6,8 +6,8 @@ import inspect
 from pathlib import Path
 
 from conformance.backends.backend import Backend
-from conformance.claim import Expect, Statement
-from conformance.judging.effort import SMALL, Effort
+from conformance.claim import Claim, Expect, Statement
+from conformance.judging.effort import Effort, size_for
 from conformance.verdict import Verdict
 
 
@@ -35,13 +35,14 @@ def unexpected(
             lines += ["", "  as a program that runs by itself:", ""]
             lines += [f"    {line}".rstrip() for line in verdict.counterexample.script.splitlines()]
     lines += ["", f"  what to do: {_advice(statement, verdict)}", "", "  again:"]
-    lines += [f"    {again(verdict, backend, effort)}"]
+    lines += [f"    {again(claim, verdict, backend, effort)}"]
     return "\n".join(lines)
 
 
-def again(verdict: Verdict, backend: Backend, effort: Effort) -> str:
+def again(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
     """The command that judges just this once more."""
-    size = "" if effort.size == SMALL else f" --size {effort.size}"
+    # Judged alone, a claim about programs is judged on more of them, if nothing else is said.
+    size = "" if effort.size == size_for([claim]) else f" --size {effort.size}"
     loop = f"--loop {backend.spec} " if backend.spec else ""
     return (
         f"conformance run {verdict.claim} {loop}--backend {backend.name} "

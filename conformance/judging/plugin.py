@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -82,9 +82,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--conformance-size",
         type=int,
-        default=SMALL,
         metavar="N",
-        help=f"enumerate all programs up to this size ({SMALL})",
+        help=f"run all programs up to this size ({SMALL})",
     )
 
 
@@ -94,6 +93,7 @@ class Session:
 
     backends: tuple[Backend, ...]
     effort: Effort
+    memory: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: pytest.Config) -> Session:
@@ -130,6 +130,8 @@ def _effort(config: pytest.Config) -> Effort:
             f"--conformance-examples {examples}: it takes a whole number from 1 on"
         )
     size = config.getoption("--conformance-size")
+    if size is None:
+        size = SMALL
     if size < 1:
         raise pytest.UsageError(f"--conformance-size {size}: it takes a whole number from 1 on")
     return Effort(examples, config.getoption("--conformance-seed"), size)
@@ -223,7 +225,8 @@ class ClaimItem(pytest.Item):
         from conformance.judging.message import unexpected
 
         effort = Session.of(self.config).effort
-        verdict = judge(self.statement, self.backend, effort)
+        memory = Session.of(self.config).memory.setdefault(self.backend.name, {})
+        verdict = judge(self.statement, self.backend, effort, memory)
         self.user_properties.append((PROPERTY, verdict.record()))
         if not verdict.as_expected:
             raise UnexpectedVerdict(
@@ -253,13 +256,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str] | None:
-    """The seed, if claims were asked for by an option."""
+    """How hard it is tried, if claims were asked for by an option."""
     if not _asked(config):
         return None
     effort = Session.of(config).effort
-    return [f"conformance: seed {effort.seed}, {effort.examples} examples"]
+    return [
+        f"conformance: seed {effort.seed}, {effort.examples} examples, "
+        f"all programs up to size {effort.size}"
+    ]
 
 
 def _asked(config: pytest.Config) -> bool:
-    names = ("backend", "library", "loop", "claim", "examples")
+    names = ("backend", "library", "loop", "claim", "examples", "size")
     return any(config.getoption(f"--conformance-{name}") not in ([], None) for name in names)

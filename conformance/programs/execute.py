@@ -17,9 +17,9 @@ import trio.testing
 from conformance.backends.deadlock import Deadlock
 from conformance.claim import Library
 from conformance.programs.schedule import Schedule
-from conformance.programs.source import source_of
+from conformance.programs.source import Driver, source_of
 from conformance.programs.syntax import Program
-from conformance.programs.trace import Trace, trace_of
+from conformance.programs.trace import Seen, trace_of
 
 _IMPORTED = {
     "asyncio": asyncio,
@@ -41,9 +41,14 @@ def _namespace(program: Program, library: Library, real_clock: bool) -> dict[str
     return namespace
 
 
+@lru_cache(maxsize=16384)
+def _compiled(stage: Driver, schedule: Schedule) -> tuple[types.CodeType, ...]:
+    """The code of a ``main()`` and of its helpers: the same for many programs."""
+    return tuple(map(_code, stage.parts(schedule)))
+
+
 @lru_cache(maxsize=8192)
-def _compiled(text: str) -> types.CodeType:
-    """The code of a ``main()`` and its helpers: the same for every program with the same schedule."""
+def _code(text: str) -> types.CodeType:
     return compile(text, "<main>", "exec")
 
 
@@ -54,7 +59,7 @@ def execute(
     run: Callable[[Any], object],
     *,
     real_clock: bool = False,
-) -> Trace:
+) -> Seen:
     """Run ``program`` by the library's ``run`` function.  Returns what was seen.
 
     A run that raises has that in a lane called ``main``; one that can never end says so there.
@@ -62,8 +67,9 @@ def execute(
     namespace = _namespace(program, library, real_clock)
     lines: list[str] = []
     namespace["print"] = lines.append
-    text = source_of(program, library, real_clock).driver(schedule)
-    exec(_compiled(text), namespace)  # noqa: S102  # our own source
+    stage = source_of(program, library, real_clock).stage
+    for code in _compiled(stage, schedule):
+        exec(code, namespace)  # noqa: S102  # our own source
     main = namespace["main"]
     try:
         run(main() if library == "asyncio" else main)

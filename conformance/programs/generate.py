@@ -68,7 +68,7 @@ def missing(library: Library) -> dict[type[Statement], str]:
     return found
 
 
-def kinds(library: Library) -> tuple[str, ...]:
+def kinds(library: Library) -> tuple[Kind, ...]:
     """The kinds of things that ``library`` has."""
     return tuple(kind for kind in KINDS if kind != "future" or library == "asyncio")
 
@@ -86,36 +86,25 @@ class _Space:
         """Every statement of exactly this size."""
         return tuple(
             statement
-            for statement in (*self._leaves(size), *self._compounds(size))
+            for statement in (*self._simple(size), *self._compounds(size), *self._rarer(size))
             if type(statement) not in self.missing
         )
 
-    def _leaves(self, size: int) -> Iterator[Statement]:
-        for kind in kinds(self.library):
-            if (kind in COMMON) == (size == 1) and size <= 2:
-                yield Wait(Thing(kind))  # type: ignore[arg-type]  # a kind is one of Kind
+    def _simple(self, size: int) -> Iterator[Statement]:
         if size == 1:
-            yield from (Yield(), Compute(), Raise(), Cancel())
+            yield from (Compute(), Yield(), *self._waits(common=True), Raise(), Cancel())
+
+    def _rarer(self, size: int) -> Iterator[Statement]:
         if size == 2:
-            yield from (Await(), Return())
+            yield from (*self._waits(common=False), Await(), Return())
+
+    def _waits(self, *, common: bool) -> Iterator[Statement]:
+        for kind in kinds(self.library):
+            if (kind in COMMON) == common:
+                yield Wait(Thing(kind))
 
     def _compounds(self, size: int) -> Iterator[Statement]:
-        for body in self.blocks_of(size - 1):
-            for handler in HANDLERS:
-                yield Try(body, handler)
-            yield Try(body, finally_=())
-            yield from (With(body), With(body, asynchronous=True))
-            yield from (Call(body), Shield(body), Timeout(body), WaitFor(body))
-            yield from self._holds("lock", body)
-            yield from (Group((body,)), Gather((body,)), Start(body))
-        for body in self.blocks_of(size - 2):
-            yield from (Timeout(body, late=True), Timeout(body, caught=True))
-            yield from (Timeout(body, rescheduled=True), WaitFor(body, late=True))
-            yield from self._holds("semaphore", body)
-            for how in ("whole", "closing", "abandoned"):
-                yield Consume(body, how)
-            yield from (Gather((body,), return_exceptions=True), WaitAll((body,)))
-            yield AsCompleted((body,))
+        # Two short blocks before a long one: what comes first is what is shown.
         for first, second in self._pairs(size - 1):
             yield Try(first, finally_=second)
             for handler in HANDLERS:
@@ -125,6 +114,23 @@ class _Space:
                 yield Gather((first, second), return_exceptions=flag)
                 yield WaitAll((first, second), first=flag)
             yield AsCompleted((first, second))
+        for body in self.blocks_of(size - 1):
+            yield Try(body, finally_=())
+            for handler in HANDLERS:
+                yield Try(body, handler)
+            yield from (With(body), Call(body), Shield(body), Timeout(body), WaitFor(body))
+            yield from (Group((body,)), Gather((body,)), Start(body))
+        for body in self.blocks_of(size - 1):
+            yield from self._holds("lock", body)
+        for body in self.blocks_of(size - 2):
+            yield With(body, asynchronous=True)
+            yield from (Timeout(body, late=True), Timeout(body, caught=True))
+            yield from (Timeout(body, rescheduled=True), WaitFor(body, late=True))
+            yield from self._holds("semaphore", body)
+            for how in ("whole", "closing", "abandoned"):
+                yield Consume(body, how)
+            yield from (Gather((body,), return_exceptions=True), WaitAll((body,)))
+            yield AsCompleted((body,))
 
     def _holds(self, kind: Kind, body: Block) -> Iterator[Statement]:
         # A task that waits for what it holds waits for ever, or is refused (trio's and anyio's locks).

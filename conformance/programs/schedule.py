@@ -8,10 +8,21 @@ it, after it), while what follows from that is under way, after the end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from conformance.programs.syntax import Thing
+from conformance.programs.syntax import Kind, Thing
+
+_COMPLETE: dict[Kind, str] = {
+    "event": "set the event",
+    "future": "resolve the future",
+    "lock": "release the lock",
+    "semaphore": "release the semaphore",
+    "condition": "notify the condition",
+    "queue": "put an item into the queue",
+    "full queue": "take an item out of the full queue",
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,7 @@ class Complete:
     thing: Thing
 
     def __repr__(self) -> str:
-        return f"complete the {self.thing.kind}{_number(self.thing)}"
+        return _COMPLETE[self.thing.kind] + _number(self.thing)
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class Turn:
     """Let one turn of the event loop go by: some of what is ready goes on, not all that follows."""
 
     def __repr__(self) -> str:
-        return "a turn later"
+        return "a turn of the loop later"
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,20 @@ class Schedule:
         return sum(
             isinstance(action, (CancelTask, Shutdown)) for step in self.steps for action in step
         )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How much happens, and how much of it at once: to compare schedules by."""
+        actions = [len(step) for step in self.steps]
+        return sum(actions), max(actions)
+
+    def told(self, names: Sequence[str]) -> list[str]:
+        """What happens in each step, in words; the first steps start the tasks of these ``names``."""
+        starts = [f"start the {name}" for name in names]
+        return [
+            " and ".join([*starts[number : number + 1], *map(repr, step)])
+            for number, step in enumerate(self.steps)
+        ]
 
     def __repr__(self) -> str:
         first, *rest = (" and ".join(map(repr, step)) for step in self.steps)

@@ -20,9 +20,10 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import jinja2
@@ -43,10 +44,16 @@ class Style:
         self.library = library
         self.style = style
 
-    def imports(self, *modules: str) -> str:
-        """The lines that import ``modules``, and whatever :meth:`run` needs."""
-        lines = {f"import {module}" for module in (*modules, *self._needs())}
-        text = "\n".join(sorted(lines))
+    def imports(self, *modules: str, contextlib: Sequence[str] = ()) -> str:
+        """The lines that import ``modules``, names of ``contextlib``, and whatever :meth:`run` needs."""
+        needed = sorted({*modules, *self._needs()})
+        ours, others = (
+            [f"import {each}" for each in needed if _is_standard(each) is standard]
+            for standard in (True, False)
+        )
+        if contextlib:
+            ours.append(f"from contextlib import {', '.join(contextlib)}")
+        text = "\n\n".join("\n".join(lines) for lines in (ours, others) if lines)
         if self.style == "pytask":
             blocked = 'import sys\n\nsys.modules["_asyncio"] = None  # the pure-Python Task'
             text = f"{blocked}\n\n{text}"
@@ -108,6 +115,10 @@ class Style:
         return ""
 
 
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
 @cache
 def _environment(directory: Path) -> jinja2.Environment:
     # The output is Python, not HTML: nothing is to be escaped.
@@ -142,7 +153,7 @@ def script(statement: Statement, style: str, values: Mapping[str, Any]) -> str:
     how = Style(statement.library, style)
     for value in values.values():
         if isinstance(value, Case):
-            return program_script(value.program, value.schedule, how)
+            return program_script(value.program, value.schedule, how, value.departure())
     path = template_path(statement)
     if path is None:
         return ""
@@ -157,26 +168,35 @@ def script(statement: Statement, style: str, values: Mapping[str, Any]) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def program_script(program: Program, schedule: Schedule, how: Style) -> str:
+def program_script(
+    program: Program, schedule: Schedule, how: Style, departure: tuple[str, str] | None = None
+) -> str:
     """A run of ``program`` as a standalone program that prints its trace.
 
-    Its functions are the very source that is executed.
+    Its functions are the very source that is executed.  ``departure`` is the line that should be
+    printed and the one that was: its docstring says so.
     """
     source = Source(program, how.library)
     functions, main = source.tasks(), source.driver(schedule)
     text = f"{functions}\n{main}"
     modules = {"asyncio": (), "anyio": ("anyio.lowlevel",), "trio": ("trio.testing",)}
-    imports = how.imports(
-        how.library, *(each for each in modules[how.library] if f"{each}." in text)
-    )
     names = ("aclosing", "asynccontextmanager", "contextmanager")
-    used = [name for name in names if re.search(rf"\b{name}\b", functions)]
-    if used:
-        imports += f"\nfrom contextlib import {', '.join(used)}"
-    return (
-        f'"""{schedule!r}."""\n\n{imports}\n\n\n{how.helpers}{functions}\n\n\n{main}\n\n\n'
-        f"{how.run('main')}\n"
+    imports = how.imports(
+        how.library,
+        *(each for each in modules[how.library] if f"{each}." in text),
+        contextlib=[name for name in names if re.search(rf"\b{name}\b", functions)],
     )
+    shared = source.shared
+    if shared:
+        imports += f"\n\n{shared}"
+        main = main.removeprefix(shared).lstrip()
+    told = "; then ".join(schedule.told(program.names))
+    doc = f"{told[0].upper()}{told[1:]}."
+    if departure is not None:
+        should, does = departure
+        doc += f"\n\nPredicted: {should}\nSeen:      {does}\n"
+    doc = "\n".join(fill(line, 97) for line in doc.split("\n"))
+    return f'"""{doc}"""\n\n{imports}\n\n\n{how.helpers}{functions}\n\n\n{main}\n\n\n{how.run("main")}\n'
 
 
 def shown(text: str) -> str | None:

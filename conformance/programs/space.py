@@ -36,9 +36,21 @@ class Streamed(Generic[T]):
         """Every element up to ``size``, smallest first, in an order that never changes."""
         raise NotImplementedError
 
+    def reaches(self, size: int) -> int:
+        """The size up to which :meth:`stream` goes if it is asked for ``size``."""
+        return size
+
     def drawn(self, place: Place) -> SearchStrategy[T]:
         """A strategy for elements of any size."""
         raise NotImplementedError
+
+    def left_out(self, place: Place) -> list[str]:
+        """What belongs to the space but cannot be run at ``place``, each with the reason."""
+        return []
+
+    def describe(self, element: T) -> str:
+        """What there is to say of ``element`` as an example: what it is, and what is expected of it."""
+        return repr(element)
 
 
 _streamed: WeakKeyDictionary[SearchStrategy[Any], Streamed[Any]] = WeakKeyDictionary()

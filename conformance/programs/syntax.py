@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import cache
-from typing import Literal, Union
+from functools import cached_property, lru_cache
+from typing import Literal, Union, get_args
 
 Kind = Literal["event", "future", "lock", "semaphore", "condition", "queue", "full queue", "sleep"]
 """What can be waited for.
@@ -235,6 +235,14 @@ class Program:
 
     tasks: tuple[Block, ...]
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.tasks)
+
+    def __hash__(self) -> int:
+        # Whatever follows from a program alone is cached by it, and looked up in every run.
+        return self._hash
+
     @property
     def names(self) -> tuple[str, ...]:
         """The tasks' names."""
@@ -257,21 +265,26 @@ def walk(block: Block) -> Iterator[Statement]:
 
 def blocks(statement: Statement) -> Iterator[Block]:
     """The blocks that ``statement`` contains."""
-    for field in fields(statement):
-        value = getattr(statement, field.name)
-        if field.name == "children":
+    for name in _FIELDS[type(statement)]:
+        value = getattr(statement, name)
+        if name == "children":
             yield from value
         elif isinstance(value, tuple):
             yield value
 
 
-def statements(program: Program) -> Iterator[Statement]:
-    """Every statement of ``program``."""
-    for block in program.tasks:
-        yield from walk(block)
+_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Statement)
+}
 
 
-@cache
+@lru_cache(maxsize=4096)
+def statements(program: Program) -> tuple[Statement, ...]:
+    """Every statement of ``program``, in the order of the source."""
+    return tuple(statement for block in program.tasks for statement in walk(block))
+
+
+@lru_cache(maxsize=4096)
 def things(program: Program) -> tuple[Thing, ...]:
     """The things that ``program`` names, timers apart, in the order of the source."""
     named = (

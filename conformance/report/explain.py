@@ -14,7 +14,7 @@ from rich.text import Text
 from conformance.claim import Claim, Expect, Library, Statement
 from conformance.report.plain import clean, line, paragraph, rule
 from conformance.results.runtimes import runtime_key
-from conformance.verdict import VerdictRecord
+from conformance.verdict import Example, VerdictRecord
 
 
 def explain(
@@ -24,13 +24,14 @@ def explain(
     claims: Iterable[Claim] = (),
     verdicts: Iterable[VerdictRecord] = (),
     judged_on: str = "",
+    examples: Iterable[tuple[str, Example]] = (),
 ) -> None:
     """Print what ``claim`` says, what is on record about it, and its code.
 
     ``claims`` are all there are: the laws that are true instead, or the claims that a law stands in
     for, are looked up there.  ``verdicts`` are verdicts that were given (those of other claims are
     passed over): they are listed, and their counterexamples are shown; ``judged_on`` says where
-    (``"Python 3.13, seed 0"``).
+    (``"Python 3.13, seed 0"``).  ``examples`` are of what the claim is judged on, each with its runtime.
     """
     line(
         console,
@@ -53,6 +54,9 @@ def explain(
             _given(console, verdict)
     _related(console, claim, list(claims))
     _counterexamples(console, given)
+    for runtime, example in examples:
+        rule(console, f"an example of what is judged on {runtime}")
+        _program(console, example.text, example.script)
     _code(console, claim)
 
 
@@ -117,13 +121,18 @@ def _counterexamples(console: Console, verdicts: Sequence[VerdictRecord]) -> Non
             continue
         shown.add(verdict["library"])
         rule(console, f"the smallest counterexample on {verdict['runtime']}")
-        for each in counterexample["text"].splitlines():
-            line(console, f"  {each}")
-        if counterexample["script"]:
-            line(console)
-            line(console, "As a program that runs by itself:")
-            line(console)
-            show_code(console, counterexample["script"])
+        _program(console, counterexample["text"], counterexample["script"])
+
+
+def _program(console: Console, text: str, script: str) -> None:
+    """A case in words, and as a program if it can be written as one."""
+    for each in text.splitlines():
+        line(console, f"  {each}")
+    if script:
+        line(console)
+        line(console, "As a program that runs by itself:")
+        line(console)
+        show_code(console, script)
 
 
 def show_code(console: Console, code: str) -> None:

@@ -103,6 +103,8 @@ def _environments(merged: Merged) -> Iterator[str]:
         "profile": _by_value(runs, lambda run: run.record["run"]["profile"]),
         "seed": _by_value(runs, lambda run: str(run.record["run"]["seed"])),
     }
+    if any("size" in run.record["run"] for run in runs):
+        facts["programs"] = _by_value(runs, _size)
     for name in names:
         facts[name] = _by_value(runs, partial(_package, name))
     yield "## Where"
@@ -111,6 +113,11 @@ def _environments(merged: Merged) -> Iterator[str]:
 
 def _package(name: str, run: Run) -> str:
     return run.record["environment"]["packages"].get(name, "none")
+
+
+def _size(run: Run) -> str:
+    size = run.record["run"].get("size")
+    return "none" if size is None else f"all up to size {size}"
 
 
 def _implementation(run: Run) -> str:

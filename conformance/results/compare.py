@@ -103,6 +103,7 @@ def _facts(record: Record) -> dict[str, str]:
         "conformance": run["conformance"],
         "profile": run["profile"],
         "seed": str(run["seed"]),
+        **({"size of programs": str(run["size"])} if "size" in run else {}),
         **where["packages"],
         **{
             f"backend {backend['name']}": backend["reason"] or "available"

@@ -59,6 +59,8 @@ def _properties(record: Record, why_not: str | None) -> dict[str, str]:
         "seed": str(record["run"]["seed"]),
         "profile": record["run"]["profile"],
     }
+    if "size" in record["run"]:
+        properties["size of programs"] = str(record["run"]["size"])
     if why_not is not None:
         properties["not available"] = why_not
     return properties

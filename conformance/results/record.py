@@ -49,14 +49,21 @@ class EnvironmentRecord(TypedDict):
     packages: dict[str, str]
 
 
-class RunRecord(TypedDict):
-    """How a run was made."""
-
+class _RunRecord(TypedDict):
     seed: int
     profile: str
     started: str
     seconds: float
     conformance: str
+
+
+class RunRecord(_RunRecord, total=False):
+    """How a run was made.
+
+    ``size`` is the size up to which all programs were run; a record from before there were any has none.
+    """
+
+    size: int
 
 
 class ClaimRecord(TypedDict):
@@ -121,11 +128,14 @@ def conformance_version() -> str:
         return "unknown"
 
 
-def run_record(*, seed: int, profile: str, started: datetime, seconds: float) -> RunRecord:
+def run_record(
+    *, seed: int, profile: str, size: int, started: datetime, seconds: float
+) -> RunRecord:
     """How the run was made.  ``started`` is a time that knows its zone; it is recorded in UTC."""
     return RunRecord(
         seed=seed,
         profile=profile,
+        size=size,
         started=started.astimezone(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(seconds, 3),
         conformance=conformance_version(),

@@ -32,4 +32,4 @@ def test_the_reference_allows_what_is_seen(case: Case, run: Callable[[Any], obje
         antecedent("a task was cancelled")
     if case.races:
         antecedent("something else happened in the turn of the cancel")
-    assert case.allows(seen), f"this is not allowed:\n{case.compared(seen)}"
+    assert case.allows(seen), f"the reference does not allow it:\n{case.compared(seen)}"

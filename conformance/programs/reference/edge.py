@@ -7,6 +7,7 @@ the task waits, or at the next one; afterwards the task awaits as if nothing had
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from conformance.programs.labels import Labelled, LabelledBlock, ticks
@@ -22,18 +23,33 @@ from conformance.programs.reference.machine import (
     shape,
 )
 from conformance.programs.reference.meaning import Meaning, Returned
-from conformance.programs.syntax import Cancel, Gather, Timeout, WaitAll
+from conformance.programs.reference.rules import Rules
+from conformance.programs.syntax import Cancel, Gather, Program, Timeout, WaitAll
 
 
 class EdgeMachine(Machine):
     """Tasks that can be cancelled one by one.
 
-    ``eager`` ones take their first step as they are started.
+    ``eager`` ones take their first step as they are started.  ``forgives``: a task that took back every
+    request is not told of one that has yet to be delivered.
     """
 
-    def __init__(self, choose: Chooser, *, eager: bool = False) -> None:
+    def __init__(self, choose: Chooser, *, eager: bool = False, forgives: bool = True) -> None:
         super().__init__(choose)
         self.eager = eager
+        self.forgives = forgives
+
+    def next_ready(self) -> Task | Callable[[], None]:
+        # "Callbacks are called in the order in which they are registered": so loop.call_soon().
+        return self.ready.pop(0)
+
+    def run_some(self) -> None:
+        # call_soon() is for the next iteration of the loop, so what is ready now runs.  How many
+        # iterations what follows from it takes is nobody's promise.
+        for _ in range(len(self.ready)):
+            self.run_one()
+        while self.ready and self.choose(2):
+            self.run_one()
 
     def start(self, task: Task) -> Task:
         if not self.eager:
@@ -62,10 +78,15 @@ class EdgeMachine(Machine):
         self.wake(task, Cancelled())
         return True
 
+    def go_on(self, task: Task) -> None:
+        """Let ``task`` go on at once: that it is told of the end that it awaits is its turn."""
+        task.waits_for = None
+        self.step(task)
+
     def uncancel(self, task: Task) -> None:
         """Take one request back."""
         task.cancelling -= 1
-        if not task.cancelling:
+        if not task.cancelling and self.forgives:
             task.must_cancel = False
 
     def due(self, task: Task) -> BaseException | None:
@@ -104,8 +125,14 @@ class Edge(Meaning):
 
     machine: EdgeMachine
 
+    def __init__(self, program: Program, rules: Rules, choose: Chooser) -> None:
+        super().__init__(program, rules, choose)
+        for thing, store in self.stores.items():
+            store.wakes_only = thing.kind in ("queue", "full queue")
+
     def new_machine(self, choose: Chooser) -> EdgeMachine:
-        return EdgeMachine(choose, eager=self.rules.eager)
+        forgives = "counts are not kept" not in self.rules.quirks
+        return EdgeMachine(choose, eager=self.rules.eager, forgives=forgives)
 
     def start_main(self, name: str, block: LabelledBlock) -> Task:
         return self.spawn(name, block, None)
@@ -114,8 +141,10 @@ class Edge(Meaning):
         self.machine.cancel(self.mains[name])
 
     def shut_down(self) -> None:
-        for task in self.machine.tasks:
-            self.machine.cancel(task)
+        # asyncio.run() cancels asyncio.all_tasks(), which is a set: in no order that is promised.
+        left = [task for task in self.machine.tasks if not task.done]
+        while left:
+            self.machine.cancel(left.pop(self.machine.choose(len(left)) if len(left) > 1 else 0))
 
     def spawn(self, lane: str, block: LabelledBlock, result: str | None) -> Task:
         """Start a task that runs ``block`` and returns ``result``."""
@@ -123,17 +152,26 @@ class Edge(Meaning):
         task.steps = self.function(task, lane, block, result)
         return self.machine.start(task)
 
-    def children(self, at: Labelled) -> list[Task]:
-        """Start a task for each child."""
-        return [self.spawn(f"child {n}", block, f"child {n}") for n, block in at.children]
+    def children(self, at: Labelled, *, any_order: bool = False) -> list[Task]:
+        """Start a task for each child, one after the other or in ``any_order``."""
+        blocks = list(at.children)
+        if any_order and len(blocks) > 1 and self.machine.choose(2):
+            blocks.reverse()
+        return [self.spawn(f"child {n}", block, f"child {n}") for n, block in blocks]
 
     def tell(self, children: list[Task], ended: Callable[[Task], None]) -> None:
-        """Have ``ended`` told of each child that ends, or has ended as it was started."""
+        """Have ``ended`` told of each child that ends.
+
+        Of one that is eager, and over already, it is told now or in a later turn: that is nobody's
+        promise, and with it whether waiting for what is done suspends.
+        """
         for child in children:
-            if child.done:
-                ended(child)
-            else:
+            if not child.done:
                 child.when_done.append(ended)
+            elif self.machine.choose(2):
+                self.machine.ready.append(partial(ended, child))
+            else:
+                ended(child)
 
     def suspend(self, task: Task, on: Any) -> Steps:
         """Wait until something wakes ``task``."""
@@ -143,21 +181,34 @@ class Edge(Meaning):
     def take(self, task: Task, store: Store) -> Steps:
         if store.cancelled:
             raise Cancelled
-        if store.take():
-            return  # there is nothing to wait for: no suspension, and no cancel
-        store.waiters.append(task)
-        try:
-            yield from self.suspend(task, store)
-        except Cancelled:
-            if task.given is store and not (
-                store.keeps is False and "notification is lost" in self.rules.quirks
-            ):
-                store.offer()  # it was given, and not taken: the next one gets it
-            elif not store.keeps and self.machine.choose(2):
-                store.offer()  # a condition may wake another for nothing: so its documentation has it
-            raise
-        finally:
-            task.given = None
+        # A queue promises nothing on the order of those who wait for it: a task that comes before a
+        # woken one has run may take what that one was woken for.
+        if store.permits and (store.permits > store.owed or self.machine.choose(2) == 0):
+            store.take()
+            return  # there was nothing to wait for: no suspension, and no cancel
+        while True:
+            store.waiters.append(task)
+            try:
+                yield from self.suspend(task, store)
+            except Cancelled:
+                self.give_back(task, store)
+                raise
+            finally:
+                store.owed -= store.wakes_only and task.given is store
+                task.given = None
+            if not store.wakes_only or store.take():
+                return
+
+    def give_back(self, task: Task, store: Store) -> None:
+        """Pass on to the next what a cancelled ``task`` was woken for."""
+        if task.given is store:
+            if store.wakes_only and not store.take():
+                return  # somebody else has taken it
+            if store.keeps or "notification is lost" not in self.rules.quirks:
+                store.offer()
+                return
+        if not store.keeps and self.machine.choose(2):
+            store.offer()  # a condition may wake another for nothing: so its documentation has it
 
     def do_yield(self, task: Task, lane: str, at: Labelled) -> Steps:
         yield from self.pause(task)
@@ -176,7 +227,7 @@ class Edge(Meaning):
     def join(self, task: Task, other: Task) -> Steps:
         """Await ``other``: a cancel goes to it.  Returns what it returned."""
         if not other.done:
-            other.when_done.append(lambda _: self.machine.wake(task))
+            other.when_done.append(lambda _: self.machine.go_on(task))
             yield from self.suspend(task, Awaited(self.machine, [other]))
         if other.error is not None:
             raise other.error
@@ -258,9 +309,7 @@ class Edge(Meaning):
                 self.machine.wake(task)
 
         self.tell(children, ended)
-        if answered:
-            yield from self.done_already(task)
-        else:
+        if not answered:
             yield from self.suspend(task, outer)
         (error,) = answered
         if error is not None:
@@ -273,35 +322,31 @@ class Edge(Meaning):
     def do_waitall(self, task: Task, lane: str, at: Labelled) -> Steps:
         assert isinstance(at.statement, WaitAll)
         children = self.children(at)
-        enough = any if at.statement.first else all
-        yield from self.until(task, children, lambda: enough(each.done for each in children))
-        self.say(lane, f"done: {sum(child.done for child in children)}")
+        needed = 1 if at.statement.first else len(children)
+        told: list[Task] = []
 
-    def until(self, task: Task, children: list[Task], enough: Any) -> Steps:
-        """Wait for ``children`` until it is ``enough``; a cancel does not go to them."""
-        if enough():
-            yield from self.done_already(task)
-            return
-        mark = object()
-
-        def ended(_: Task) -> None:
-            if task.waits_for is mark and enough():
+        def ended(child: Task) -> None:
+            told.append(child)
+            if len(told) >= needed and task.waits_for is told:
                 self.machine.wake(task)
 
         self.tell(children, ended)
-        yield from self.suspend(task, mark)
-
-    def done_already(self, task: Task) -> Steps:
-        """Wait for what is done: whether that suspends is nobody's promise with eager tasks."""
-        if self.rules.eager and self.machine.choose(2):
-            yield from self.pause(task)
+        if len(told) < needed:
+            yield from self.suspend(task, told)  # a cancel does not go to the children
+        self.say(lane, f"done: {sum(child.done for child in children)}")
 
     def do_ascompleted(self, task: Task, lane: str, at: Labelled) -> Steps:
-        children = self.children(at)
+        children = self.children(at, any_order=True)
         finished: list[Task] = []
-        self.tell(children, finished.append)
+        results = Store(self.machine)
+
+        def ended(child: Task) -> None:
+            finished.append(child)
+            results.offer()
+
+        self.tell(children, ended)
         for count in range(len(children)):
-            yield from self.until(task, children, lambda needed=count: len(finished) > needed)
+            yield from self.take(task, results)
             child = finished[count]
             if child.error is not None:
                 raise child.error
@@ -309,9 +354,10 @@ class Edge(Meaning):
 
     def do_group(self, task: Task, lane: str, at: Labelled) -> Steps:
         machine = self.machine
-        children = self.children(at)
+        children: list[Task] = []
         errors: list[BaseException] = []
         aborting = own_cancel = False
+        told = 0
         cancelled: BaseException | None = None
         returned: Returned | None = None
 
@@ -322,18 +368,34 @@ class Edge(Meaning):
                 machine.cancel(child)
 
         def ended(child: Task) -> None:
-            nonlocal own_cancel
-            if child.error is None or isinstance(child.error, Cancelled):
-                return
-            errors.append(child.error)
-            if not aborting:
-                abort()
-                own_cancel = True
-                machine.cancel(task)
+            nonlocal own_cancel, told
+            told += 1
+            if child.error is not None and not isinstance(child.error, Cancelled):
+                errors.append(child.error)
+                if not aborting:
+                    abort()
+                    own_cancel = True
+                    machine.cancel(task)
+            if told == len(children) and task.waits_for is children:
+                machine.wake(task)
 
-        self.tell(children, ended)
+        def take_back() -> None:
+            nonlocal cancelled
+            machine.uncancel(task)
+            if not task.cancelling:
+                cancelled = None
+
+        def start(n: int, block: LabelledBlock) -> None:
+            if aborting:
+                raise RuntimeError  # an eager child has failed already: the group takes no more
+            child = self.spawn(f"child {n}", block, None)
+            children.append(child)
+            self.tell([child], ended)
+
         mine: BaseException | None = None
         try:
+            for n, block in at.children:
+                start(n, block)
             yield from self.block(task, lane, at.body)
         except Returned as way_out:
             returned = way_out
@@ -342,25 +404,27 @@ class Edge(Meaning):
                 cancelled = error
             else:
                 mine = error
-            if not aborting:
-                abort()
-        while not all(child.done for child in children):
+        too_early = "counts are not kept" in self.rules.quirks
+        if own_cancel and too_early:
+            take_back()
+            own_cancel = False
+        if not aborting and (cancelled is not None or mine is not None):
+            abort()
+        while told < len(children):
             try:
-                yield from self.until(task, children, lambda: all(c.done for c in children))
+                yield from self.suspend(task, children)
             except Cancelled as error:
                 if not aborting:
                     cancelled = error
                     abort()
-        if own_cancel:
-            machine.uncancel(task)
-            if not task.cancelling:
-                cancelled = None
+        if own_cancel and not too_early:
+            take_back()
         if cancelled is not None and not errors:
             raise cancelled
         if mine is not None:
             errors.append(mine)
         if errors:
-            if task.cancelling and "counts are not kept" not in self.rules.quirks:
+            if task.cancelling and not too_early:
                 # Somebody else's request stays open: it is delivered next.
                 machine.uncancel(task)
                 machine.cancel(task)

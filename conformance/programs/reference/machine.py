@@ -25,6 +25,13 @@ class Cancelled(BaseException):
     """The library's cancelled class."""
 
 
+class Discarded(BaseException):
+    """What ends the tasks of a run that is given up.
+
+    A cancel would not do: a group takes it, and waits on for children that never end now.
+    """
+
+
 class Oops(Exception):
     """What ``Raise`` raises."""
 
@@ -87,8 +94,10 @@ class Store:
     """What can be waited for, as permits: a lock has one, a queue one for each item.
 
     An event (``broadcast``) lets everybody pass once it is set.  A condition (not ``keeps``) forgets a
-    permit that nobody waits for.  A future can be cancelled itself.  In
-    one that ``lingers`` a waiter that was cancelled stays in line until its task has gone on.
+    permit that nobody waits for.  A future can be cancelled itself.  One that ``wakes_only`` gives a
+    waiter no permit, but lets it go on to take one: it is ``owed``, and yet to come.  In one that
+    ``lingers`` a waiter that was cancelled stays in line until its task has gone on.  Where one is
+    ``slow_to_look``, a task that is cancelled already may get in line all the same, and be told then.
     """
 
     def __init__(
@@ -104,8 +113,11 @@ class Store:
         self.keeps = keeps
         self.is_future = is_future
         self.cancelled = False
+        self.wakes_only = False
         self.lingers = False
+        self.slow_to_look = False
         self.permits = 0
+        self.owed = 0
         self.waiters: list[Task] = []
 
     def cancel(self) -> None:
@@ -125,6 +137,8 @@ class Store:
         elif self.waiters:
             task = self.waiters.pop(0)
             task.given = self
+            self.permits += self.wakes_only
+            self.owed += self.wakes_only
             self.machine.wake(task)
         elif self.keeps:
             self.permits += 1
@@ -198,22 +212,30 @@ class Machine:
 
     def run_one(self) -> None:
         """Let one of those that are ready go on."""
-        several = len(self.ready)
-        next_one = self.ready.pop(self.choose(several) if several > 1 else 0)
+        next_one = self.next_ready()
         if isinstance(next_one, Task):
             self.step(next_one)
         else:
             next_one()
 
+    def next_ready(self) -> Task | Callable[[], None]:
+        """Take from those that are ready the one that goes on now: any of them."""
+        several = len(self.ready)
+        return self.ready.pop(self.choose(several) if several > 1 else 0)
+
     def pass_time(self) -> None:
         """Let the time of one ``Pass`` go by, timer by timer."""
         end = self.now + PASS
         while due := [timer for timer in self.timers if timer.when <= end]:
-            timer = min(due, key=lambda each: each.when)
-            self.now = timer.when
+            self.now = min(timer.when for timer in due)
+            at_once = [timer for timer in due if timer.when == self.now]
+            several = len(at_once)
+            timer = at_once[self.choose(several) if several > 1 else 0]
             self.timers.remove(timer)
             timer.happens()
-            self.settle()
+            # Timers of one instant may be over one by one, or together.
+            if several == 1 or self.choose(2) == 0:
+                self.settle()
         self.now = end
 
     def discard(self) -> None:
@@ -221,7 +243,7 @@ class Machine:
         for task in self.tasks:
             while inspect.getgeneratorstate(task.steps) != inspect.GEN_CLOSED:
                 with suppress(BaseException):
-                    task.steps.throw(Cancelled())
+                    task.steps.throw(Discarded())
 
     def step(self, task: Task) -> None:
         """Let ``task`` run to its next suspension, or to its end."""

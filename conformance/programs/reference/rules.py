@@ -15,7 +15,8 @@ Discipline = Literal["edge", "level"]
 class Quirk:
     """A known departure from what is promised: the reference follows it where ``when`` is true.
 
-    ``law`` is the law of the book that is broken there, ``issue`` where that is on record.
+    ``says`` what is done there, ``law`` is the law of the book that this breaks, and ``issue`` where
+    it is on record.
     """
 
     name: str
@@ -39,18 +40,19 @@ QUIRKS = (
         "notification is lost",
         "asyncio",
         "A task that is notified and cancelled in the same turn does not pass the notification on.",
-        law="LAW-DELIVER-16",
+        law="LAW-DELIVER-06",
         issue="https://github.com/python/cpython/issues/112202",
         when="python<3.13",
     ),
     Quirk(
         "counts are not kept",
         "asyncio",
-        "A TaskGroup that raises its children's errors while its own task is being cancelled does not "
-        "see to it that the cancel is delivered again.",
-        law="LAW-NEST-16",
+        "A TaskGroup whose child fails while it waits for its children does not take its own request "
+        "back, nor does it see to it that somebody else's is delivered after the group has raised; and "
+        "uncancel() does not rescind a request that has yet to be delivered.",
+        law="LAW-NEST-17",
         issue="https://github.com/python/cpython/issues/116720",
-        when="python<3.13",
+        when="python>=3.11,python<3.13",
     ),
 )
 

@@ -255,10 +255,11 @@ def allowed(program: Program, schedule: Schedule, rules: Rules) -> Iterator[Trac
         try:
             trace = run(program, schedule, rules, choose)
         except Endless:
-            trace = {}
-        if trace and trace not in found:
-            found.append(trace)
-            yield trace
+            pass
+        else:
+            if trace not in found:
+                found.append(trace)
+                yield trace
         # The next order: count up, as with digits of these widths.
         script += [0] * (len(widths) - len(script))
         del script[len(widths) :]

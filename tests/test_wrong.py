@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from conformance.claim import Claim
-from conformance.judging.collect import all_claims
-from conformance.judging.effort import Effort
 from conformance.conditions import fits
+from conformance.judging.collect import all_claims
+from conformance.judging.effort import Effort, size_for
 from conformance.judging.expectations import expectation
 from conformance.judging.judge import judge
+from conformance.verdict import Verdict
 from tests.wrong.catalogue import wrong_runtimes
 from tests.wrong.kit import Wrong
 
@@ -20,18 +21,30 @@ WRONG = wrong_runtimes()
 KILLS = [(wrong, law) for wrong in WRONG for law in wrong.kills]
 
 
+_right: dict[tuple[str, str], Verdict] = {}
+
+
+def judged_rightly(law: str, wrong: Wrong) -> Verdict:
+    """The verdict on the backend without the mistake, judged once for all the mistakes in it."""
+    key = (law, wrong.library)
+    if key not in _right:
+        backend = wrong.backend_without_the_mistake
+        _right[key] = judge(LAWS[law].statements[wrong.library], backend, Effort())
+    return _right[key]
+
+
 @pytest.mark.parametrize(("wrong", "law"), KILLS, ids=[f"{law}-{wrong}" for wrong, law in KILLS])
 def test_a_wrong_runtime_is_refuted_by_the_law(wrong: Wrong, law: str) -> None:
     """The law finds what is wrong, and says so: it does not merely crash."""
     if not fits(wrong.when):
         pytest.skip(f"this wrong runtime needs {wrong.when}")
     statement = LAWS[law].statements[wrong.library]
-    right = judge(statement, wrong.backend_without_the_mistake, Effort())
+    right = judged_rightly(law, wrong)
     expected = expectation(statement, right.backend)
     assert expected is not None
     assert right.verdict == expected.verdict == "holds", "the law must hold where nothing is wrong"
     with wrong.patch():
-        verdict = judge(statement, wrong.backend, Effort())
+        verdict = judge(statement, wrong.backend, Effort(size=size_for([statement.claim])))
     assert verdict.verdict in ("refuted", "hung"), (
         f"{law} does not see that {wrong.name}: {verdict.verdict} ({verdict.reason})"
     )

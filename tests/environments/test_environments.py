@@ -212,7 +212,8 @@ def test_claims_run_unchanged_under_anyio(
 
 def test_the_sample_is_of_every_chapter_and_of_both_verdicts() -> None:
     """An empty sample would show nothing."""
-    chapters = {claim.chapter for claim in all_claims()} - {"testing"}
+    # These chapters are ordinary functions: they run loops of their own.
+    chapters = {claim.chapter for claim in all_claims()} - {"testing", "programs"}
     chosen = [
         (statement.claim.chapter, expected.verdict)
         for statement in sample("asyncio", "asyncio")

@@ -67,6 +67,14 @@ class Counterexample:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A program that a claim is judged on: ``script`` and ``text`` as of a counterexample."""
+
+    script: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What judging one claim on one runtime gave.
 

@@ -46,7 +46,7 @@ def test_run_shows_the_matrix_and_writes_the_records(tmp_path: Path) -> None:
     assert [(each["claim"], each["verdict"]) for each in record["verdicts"]] == [
         ("NEST-03", "refuted")
     ]
-    assert record["run"]["seed"] == 0
+    assert (record["run"]["seed"], record["run"]["size"]) == (0, 2)
     assert "NEST-03[asyncio]" in (tmp_path / "run.xml").read_text()
 
 
@@ -168,6 +168,26 @@ def test_explain_says_it_all(tmp_path: Path) -> None:
         "async def test_",
     ):
         assert part in ran.stdout
+
+
+def test_explain_shows_a_program_and_what_is_predicted(tmp_path: Path) -> None:
+    ran = conformance(
+        "explain", "PROGRAM-01", "--backend", "asyncio", "--library", "asyncio", cwd=tmp_path
+    )
+    assert "up to size 2" in ran.stdout
+    _, _, shown = ran.stdout.partition("an example of what is judged on asyncio\n")
+    told, _, rest = shown.partition("As a program that runs by itself:\n\n")
+    _, _, predicted = told.partition("predicted:\n")
+    (tmp_path / "program.py").write_text(rest.partition("\n\nthe code for ")[0])
+    program = subprocess.run(
+        [sys.executable, "-I", "program.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert program.stdout.split() == predicted.split()
 
 
 def test_report_and_diff(tmp_path: Path) -> None:

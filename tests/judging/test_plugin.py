@@ -186,6 +186,11 @@ def test_an_object_that_may_not_be_touched_is_left_alone(pytester: pytest.Pytest
     run(pytester, "-p", "no:asyncio").assert_outcomes(passed=1)
 
 
+def test_a_session_says_how_hard_it_tries(claims: pytest.Pytester) -> None:
+    result = run(claims, "--collect-only", "--conformance-size", "1")
+    result.stdout.fnmatch_lines(["conformance: seed 0, 100 examples, all programs up to size 1"])
+
+
 def test_a_claim_that_is_imported_is_not_collected_again(claims: pytest.Pytester) -> None:
     claims.makepyfile(test_other="from test_claims import TRUE\n\ndef test_here(): pass\n")
     result = run(claims, "-q", "test_other.py")

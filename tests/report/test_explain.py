@@ -14,7 +14,7 @@ from rich.console import Console
 
 from conformance.claim import Claim, holds, law, not_applicable, refuted
 from conformance.report.explain import expectation_text, explain, show_code
-from conformance.verdict import VerdictRecord
+from conformance.verdict import Example, VerdictRecord
 from tests.results.samples import verdict
 
 
@@ -181,6 +181,15 @@ def test_code_that_is_nowhere_is_said_to_be() -> None:
     claim.states("asyncio", antecedents=())(space["test"])  # type: ignore[type-var]  # callable
     assert "the source of nowhere is not here" in explained(claim)
     assert "  asyncio\n    none\n" in explained(claim)
+
+
+def test_an_example_is_shown_with_its_runtime() -> None:
+    file = io.StringIO()
+    example = Example(script=SCRIPT, text="program:\n    [it] waits")
+    explain(law_book()[1], Console(file=file, _environ={}), examples=[("anyio/trio", example)])
+    shown = file.getvalue()
+    assert "an example of what is judged on anyio/trio\n  program:\n      [it] waits\n" in shown
+    assert f"As a program that runs by itself:\n\n{SCRIPT}" in shown
 
 
 def test_an_expectation_is_one_line() -> None:

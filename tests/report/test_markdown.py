@@ -29,6 +29,7 @@ def test_a_page_of_two_pythons_is_this() -> None:
         ],
         claims=claims,
         python="3.10.4",
+        size=2,
     )
     new = copy.deepcopy(old)
     new["environment"]["python"] = "3.12.1"
@@ -51,6 +52,7 @@ def test_a_page_of_two_pythons_is_this() -> None:
 - conformance: 0.1.0
 - profile: default
 - seed: 0
+- programs: all up to size 2
 - anyio: 4.16.0
 - trio: 0.35.0
 

@@ -91,6 +91,7 @@ def record(
     claims: Iterable[ClaimRecord] | None = None,
     why_not: Mapping[str, str] | None = None,
     seed: int = 0,
+    size: int | None = None,
     **changes: Any,
 ) -> Record:
     """A record of ``verdicts``; its claims are theirs and its backends too, if none are given."""
@@ -99,16 +100,19 @@ def record(
     names = dict.fromkeys([*(each["backend"] for each in verdicts), *why_not])
     if claims is None:
         claims = [claim(id) for id in dict.fromkeys(each["claim"] for each in verdicts)]
+    run = RunRecord(
+        seed=seed,
+        profile="default",
+        started="2026-02-01T12:00:00+00:00",
+        seconds=1.5,
+        conformance="0.1.0",
+    )
+    if size is not None:
+        run["size"] = size
     return Record(
         schema_version=1,
         environment=environment(**changes),
-        run=RunRecord(
-            seed=seed,
-            profile="default",
-            started="2026-02-01T12:00:00+00:00",
-            seconds=1.5,
-            conformance="0.1.0",
-        ),
+        run=run,
         claims=list(claims),
         backends=[
             BackendRecord(name=name, available=name not in why_not, reason=why_not.get(name))
@@ -175,6 +179,7 @@ def records(draw: st.DrawFn) -> Record:
         [draw(_verdicts(*cell)) for cell in judged],
         claims=claims,
         seed=draw(st.integers(0, 99)),
+        size=draw(st.none() | st.integers(1, 4)),
     )
     made["backends"] = [
         BackendRecord(name=name, available=name not in why_not, reason=why_not.get(name))

@@ -43,12 +43,13 @@ def test_each_kind_of_change_is_told_apart() -> None:
 def test_another_environment_is_no_change() -> None:
     difference = compare(
         record([verdict("NEST-01")], packages={"anyio": "4.0"}),
-        record([verdict("NEST-01")], packages={"anyio": "4.1", "uvloop": "0.22"}, seed=3),
+        record([verdict("NEST-01")], packages={"anyio": "4.1", "uvloop": "0.22"}, seed=3, size=2),
     )
     assert not difference.any
     assert difference.information == (
         ("seed", "0", "3"),
         ("anyio", "4.0", "4.1"),
+        ("size of programs", "none", "2"),
         ("uvloop", "none", "0.22"),
     )
 

@@ -77,7 +77,11 @@ def test_a_record_is_made_of_claims_and_verdicts_in_one_order() -> None:
         [first, second],
         [*((name, None) for name in names), ("asyncio+uvloop", "not installed")],
         results.run_record(
-            seed=7, profile="quick", started=datetime(2026, 1, 1, tzinfo=east), seconds=2
+            seed=7,
+            profile="quick",
+            size=2,
+            started=datetime(2026, 1, 1, tzinfo=east),
+            seconds=2,
         ),
     )
     assert problem(made) is None
@@ -90,6 +94,7 @@ def test_a_record_is_made_of_claims_and_verdicts_in_one_order() -> None:
         "NEST-01[asyncio]",
     ]
     assert made["run"]["started"] == "2025-12-31T15:00:00+00:00"
+    assert made["run"]["size"] == 2
     assert made["claims"][0]["instead"] == ["LAW-GATHER-01"]
     assert made["backends"][-1] == {
         "name": "asyncio+uvloop",

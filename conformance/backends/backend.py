@@ -182,7 +182,7 @@ def _shallow_stacks(debug: bool) -> Iterator[None]:
         yield
     finally:
         if debug:
-            constants.DEBUG_STACK_DEPTH = depth  # type: ignore[misc]  # as it was
+            constants.DEBUG_STACK_DEPTH = depth  # type: ignore[misc]  # put back as it was
 
 
 def _asyncio_run(

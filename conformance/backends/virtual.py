@@ -87,11 +87,11 @@ class EagerVirtualLoop(VirtualLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]  # 3.12
+        self.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]  # it came with 3.12
 
 
 def eager_loop() -> asyncio.AbstractEventLoop:
     """An ordinary event loop with eager tasks (Python 3.12 and later)."""
     loop = asyncio.new_event_loop()
-    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]  # 3.12
+    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]  # it came with 3.12
     return loop

@@ -77,7 +77,7 @@ class _Subject:
         self.function: Callable[..., Any] = statement.test if handle is None else handle.inner_test
         # HypothesisHandle has no public name for what @given was given.
         self.strategies: dict[str, SearchStrategy[Any]] = dict(
-            {} if handle is None else handle._given_kwargs  # noqa: SLF001
+            {} if handle is None else handle._given_kwargs  # noqa: SLF001  # see the line above
         )
         self.streamed = space.stream_of(self.strategies)
         self.place = space.Place(
@@ -160,9 +160,7 @@ class _Subject:
         whole = found.examples
         self._sample({name: streamed.drawn(self.place)}, example, only, effort.beyond, found)
         found.beyond = found.examples - whole
-        found.note = (
-            f"up to size {streamed.reaches(effort.size)}, and {found.beyond:,} drawn beyond"
-        )
+        found.note = f"{streamed.extent(effort.size)}; {found.beyond:,} more were drawn"
         left_out = streamed.left_out(self.place)
         if left_out:
             found.note += f"; left out: {'; '.join(left_out)}"

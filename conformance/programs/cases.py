@@ -155,11 +155,12 @@ class _Runs(Streamed[Case]):
     largest: int
     further: Callable[[Program], bool] | None
 
-    def reaches(self, size: int) -> int:
-        return min(size, self.largest)
+    def extent(self, size: int) -> str:
+        whole = f"up to size {min(size, self.largest)}"
+        return whole if self.further is None else f"{whole}, and some of size {self.largest + 1}"
 
     def stream(self, place: Place, size: int) -> Iterator[Case]:
-        for exactly in range(1, self.reaches(size) + 1):
+        for exactly in range(1, min(size, self.largest) + 1):
             yield from self.of_size(place, exactly, self.only)
         further = self.further
         if further is not None:

@@ -230,4 +230,4 @@ def rebuilt(statement: Statement, each: Callable[[Block], Block]) -> Statement:
         value = getattr(statement, name, None)
         if value:
             changes[name] = tuple(map(each, value)) if name == "children" else each(value)
-    return replace(statement, **changes) if changes else statement  # type: ignore[arg-type]  # by name
+    return replace(statement, **changes) if changes else statement  # type: ignore[arg-type]  # the fields, by name

@@ -95,9 +95,10 @@ def label(program: Program) -> tuple[LabelledBlock, ...]:
 def ticks(at: Labelled) -> int:
     """How long a sleep takes, or how far off a deadline is.
 
-    No two timers of a program take the same time, nor are any due with the main task's
+    No two timers of a program take the same time, nor the main task's
     (:data:`~conformance.programs.reference.machine.PASS`): the order between timers of one instant is
-    nobody's promise.
+    nobody's promise.  Those that are due together all the same, for they were started at different
+    times, may be over in any order.
     """
     if isinstance(at.statement, Wait):
         return 50 + 2 * at.n

@@ -122,7 +122,7 @@ def _is_standard(module: str) -> bool:
 @cache
 def _environment(directory: Path) -> jinja2.Environment:
     # The output is Python, not HTML: nothing is to be escaped.
-    return jinja2.Environment(  # noqa: S701
+    return jinja2.Environment(  # noqa: S701  # it makes Python, not HTML
         loader=jinja2.FileSystemLoader(directory),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -36,9 +36,9 @@ class Streamed(Generic[T]):
         """Every element up to ``size``, smallest first, in an order that never changes."""
         raise NotImplementedError
 
-    def reaches(self, size: int) -> int:
-        """The size up to which :meth:`stream` goes if it is asked for ``size``."""
-        return size
+    def extent(self, size: int) -> str:
+        """How far :meth:`stream` goes if it is asked for ``size``, in words."""
+        return f"up to size {size}"
 
     def drawn(self, place: Place) -> SearchStrategy[T]:
         """A strategy for elements of any size."""

@@ -23,13 +23,13 @@ class Watched:
                 try:
                     answer = yield request
                 except GeneratorExit:
-                    steps.close()  # type: ignore[attr-defined,unused-ignore]  # all have it
+                    steps.close()  # type: ignore[attr-defined,unused-ignore]  # every await is a generator or a coroutine here
                     raise
                 except BaseException as error:
-                    request = steps.throw(error)  # type: ignore[attr-defined,unused-ignore]
+                    request = steps.throw(error)  # type: ignore[attr-defined,unused-ignore]  # a generator, as the awaitable made it
                 else:
                     # The steps of a future take no send().
-                    request = next(steps) if answer is None else steps.send(answer)  # type: ignore[attr-defined,unused-ignore]
+                    request = next(steps) if answer is None else steps.send(answer)  # type: ignore[attr-defined,unused-ignore]  # a generator, as the awaitable made it
         except StopIteration as end:
             return end.value
 

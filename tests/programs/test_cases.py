@@ -57,7 +57,7 @@ def test_the_verdict_says_what_was_left_out() -> None:
     told = left_out(Place("asyncio"))
     assert verdict.verdict == "holds"
     assert verdict.reason is not None
-    assert verdict.reason.endswith(f"; left out: {'; '.join(told)}" if told else "drawn beyond")
+    assert verdict.reason.endswith(f"; left out: {'; '.join(told)}" if told else "more were drawn")
     real = replace(backend, virtual=False)
     reason = judge(statement, real, Effort(examples=5, size=1)).reason
     assert reason is not None

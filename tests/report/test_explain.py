@@ -53,7 +53,7 @@ def explained(
     claim: Claim | None = None, verdicts: list[VerdictRecord] | None = None, **options: bool
 ) -> str:
     file = io.StringIO()
-    console = Console(file=file, width=60, _environ={}, **options)  # type: ignore[arg-type]  # bools
+    console = Console(file=file, width=60, _environ={}, **options)  # type: ignore[arg-type]  # the options are all bools
     book = law_book()
     explain(
         claim or book[0],
@@ -177,8 +177,8 @@ def test_code_that_is_nowhere_is_said_to_be() -> None:
     claim = Claim("NEST-99", "…", "§4")
     space: dict[str, object] = {"__name__": "nowhere"}
     # A function without a file is what is tested; "<string>" has a source where "python -c" ran.
-    exec(compile("def test(): pass", "<nowhere>", "exec"), space)  # noqa: S102
-    claim.states("asyncio", antecedents=())(space["test"])  # type: ignore[type-var]  # callable
+    exec(compile("def test(): pass", "<nowhere>", "exec"), space)  # noqa: S102  # a function without a file needs code without one
+    claim.states("asyncio", antecedents=())(space["test"])  # type: ignore[type-var]  # made by exec, and callable
     assert "the source of nowhere is not here" in explained(claim)
     assert "  asyncio\n    none\n" in explained(claim)
 

@@ -24,7 +24,7 @@ def checkpoint_does_not_look(library: Any) -> AbstractContextManager[Any]:
 
 def group_drops_late_children(group: type) -> AbstractContextManager[Any]:
     """What anyio did on asyncio: a child of a cancelled scope was gone before its first step."""
-    right = group.start_soon  # type: ignore[attr-defined]
+    right = group.start_soon  # type: ignore[attr-defined]  # anyio or trio: both groups have it
 
     def start_soon(self: Any, *args: Any, **more: Any) -> Any:
         return None if self.cancel_scope.cancel_called else right(self, *args, **more)
@@ -34,7 +34,7 @@ def group_drops_late_children(group: type) -> AbstractContextManager[Any]:
 
 def receive_drops_the_item(stream: type, library: Any) -> AbstractContextManager[Any]:
     """https://github.com/agronholm/anyio/issues/146"""
-    right = stream.receive  # type: ignore[attr-defined]
+    right = stream.receive  # type: ignore[attr-defined]  # anyio's or trio's stream: both have it
 
     async def receive(self: Any) -> Any:
         item = await right(self)

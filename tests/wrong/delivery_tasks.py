@@ -18,7 +18,7 @@ class StartsAllTheSame(asyncio.Task[Any]):
     """Takes its first step before it looks whether it was cancelled."""
 
     def cancel(self, msg: Any = None) -> bool:
-        if inspect.getcoroutinestate(self.get_coro()) == inspect.CORO_CREATED:  # type: ignore[arg-type]
+        if inspect.getcoroutinestate(self.get_coro()) == inspect.CORO_CREATED:  # type: ignore[arg-type]  # a task's coroutine may be any awaitable to mypy
             self.get_loop().call_soon(super().cancel, msg)
             return True
         return super().cancel(msg)
@@ -38,7 +38,7 @@ class DeafWhileItRuns(asyncio.Task[Any]):
     """Does not take a cancel while it runs, as eager tasks of other loops have done."""
 
     def cancel(self, msg: Any = None) -> bool:
-        running = inspect.getcoroutinestate(self.get_coro()) == inspect.CORO_RUNNING  # type: ignore[arg-type]
+        running = inspect.getcoroutinestate(self.get_coro()) == inspect.CORO_RUNNING  # type: ignore[arg-type]  # a task's coroutine may be any awaitable to mypy
         return False if running else super().cancel(msg)
 
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from tests.wrong.kit import Wrong
 
 _gather: Any = asyncio.gather
-_gathering: Any = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
+_gathering: Any = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]  # no public name, and none in the stubs
 
 
 def with_gather(gather: Any) -> Any:

@@ -70,7 +70,7 @@ def collect(tasks: list[asyncio.Task[None]]) -> None:
     """
     for task in tasks:
         if not task.done():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # it is known
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # no public way to say that it is known to be pending
             with suppress(RuntimeError):  # an await in its `finally` finds no running loop
                 task.get_coro().close()  # type: ignore[union-attr]  # asyncio's own coroutine
 

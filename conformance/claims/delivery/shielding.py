@@ -83,7 +83,7 @@ async def test_a_shielded_scope_yields(library: Any, wait: ScopedWait, depth: in
 
     async def shielded(levels: int) -> None:
         if not levels:
-            return await waiting.wait()  # type: ignore[no-any-return]
+            return await waiting.wait()  # type: ignore[no-any-return]  # wait() of three libraries is Any to mypy
         with library.CancelScope(shield=True):
             await shielded(levels - 1)
 

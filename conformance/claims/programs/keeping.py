@@ -29,6 +29,7 @@ from conformance.programs.syntax import (
     Wait,
     statements,
     things,
+    walk,
 )
 from conformance.programs.trace import Seen
 
@@ -120,7 +121,7 @@ ARRIVES = refuted(
     expect=holds(),
     antecedents=("room was made", "in the turn of a cancel"),
 )
-@given(case=runs(naming("full queue")))
+@given(case=runs(naming("full queue"), further=naming("full queue")))
 def test_no_item_is_there_that_was_not_put(case: Case, run: Callable[[Any], object]) -> None:
     seen = case.perform(run)
     for thing, name in all_of(case, "full queue"):
@@ -185,10 +186,19 @@ ONE_HOLDER = law(
 )
 
 
-def holds_and_waits(program: Program) -> bool:
-    """Whether a lock is wanted twice, and the worker waits for an event while it holds it."""
-    worker, *others = program.tasks
-    return bool(others) and worker == (Hold(Thing("lock"), (Wait(Thing("event")),)),)
+def came_under_the_lock(program: Program) -> set[str]:
+    """The events that say that the first wait of a block that holds the lock is over."""
+    return {
+        f"{called(each.body[0].thing)} came"
+        for each in statements(program)
+        if isinstance(each, Hold) and each.thing.kind == "lock" and isinstance(each.body[0], Wait)
+    }
+
+
+def wanted_while_held(program: Program) -> bool:
+    """Whether one of two tasks waits for something while it holds the lock, and both want the lock."""
+    wants = [any(waited(each) == Thing("lock") for each in walk(block)) for block in program.tasks]
+    return wants == [True, True] and bool(came_under_the_lock(program))
 
 
 @ONE_HOLDER.states(
@@ -196,25 +206,30 @@ def holds_and_waits(program: Program) -> bool:
     "anyio",
     "trio",
     expect=holds(),
-    antecedents={"the lock was held while another waited for it": 0.02},
+    antecedents=("a task waited while it held the lock", "and a task was cancelled"),
 )
-@given(case=runs(naming("lock"), further=holds_and_waits))
+@given(case=runs(wanted_while_held, further=wanted_while_held))
 def test_a_lock_has_one_holder(case: Case, run: Callable[[Any], object]) -> None:
     seen = case.perform(run)
-    if not holds_and_waits(case.program):
-        return
-    held = False
-    for lane, event in seen.lines:
-        if lane == "worker":
-            # Between these two events it holds the lock, if it is not cancelled there.
-            held = event == "holds the lock"
-        elif held and event in ("holds the lock", "lock came"):
-            after = [each for each in seen.lines if each == ("worker", "event came")]
-            assert not after, f"the {lane} got the lock while the worker held it:\n" + "\n".join(
-                f"{lane}: {event}" for lane, event in seen.lines
+    inside = came_under_the_lock(case.program)
+    for taken, (holder, event) in enumerate(seen.lines):
+        if event != "holds the lock":
+            continue
+        # Up to the next event of its lane it holds the lock, if that is the one from within.
+        rest = list(enumerate(seen.lines))[taken + 1 :]
+        still, what = next(
+            ((number, what) for number, (lane, what) in rest if lane == holder), (taken, "")
+        )
+        if what not in inside:
+            continue
+        antecedent("a task waited while it held the lock")
+        if case.cancels:
+            antecedent("and a task was cancelled")
+        for lane, what in seen.lines[taken + 1 : still]:
+            assert what not in ("holds the lock", "lock came"), (
+                f"the {lane} got the lock while the {holder} held it:\n"
+                + "\n".join(f"{lane}: {event}" for lane, event in seen.lines)
             )
-    if ("worker", "event came") in seen.lines:
-        antecedent("the lock was held while another waited for it")
 
 
 NO_LOST_WAKEUP = law(

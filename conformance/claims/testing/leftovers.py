@@ -85,7 +85,7 @@ def test_leftovers_are_cleaned_up_before_the_next_test(
     async def test_leaves_one_task_for_each_kind_of_wait(number: int) -> None:
         still_running.append(set(running))
         for wait in waits:
-            leave_running(lambda wait=wait: leftover(wait))  # type: ignore[misc]  # bound now
+            leave_running(lambda wait=wait: leftover(wait))  # type: ignore[misc]  # a default binds it now; mypy wants no argument
         await settle(library)
         if running == set(waits):
             antecedent("tasks were left running")
@@ -149,7 +149,7 @@ def test_leftovers_are_cancelled_once(
     @plugin.mark
     async def test_leaves_tasks_that_swallow() -> None:
         for number in range(tasks):
-            leave_running(lambda number=number: stubborn(number))  # type: ignore[misc]  # bound now
+            leave_running(lambda number=number: stubborn(number))  # type: ignore[misc]  # a default binds it now; mypy wants no argument
         await settle(library)
 
     session = plugin.session(run, test_leaves_tasks_that_swallow)

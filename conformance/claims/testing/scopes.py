@@ -34,7 +34,7 @@ class Leftovers:
     async def leave(self, tasks: int) -> None:
         """Leave ``tasks`` tasks running, each of which suspends ``pauses`` times in its cleanup."""
         for number in range(tasks):
-            leave_running(lambda number=number: self._wait(number))  # type: ignore[misc]  # bound now
+            leave_running(lambda number=number: self._wait(number))  # type: ignore[misc]  # a default binds it now; mypy wants no argument
         await settle(self.library)
         if len(self.alive) == tasks:
             antecedent("tasks were left running")

@@ -108,6 +108,7 @@ class Statement:
     fair: Callable[..., bool] | None = None
     qualification: str | None = None
     io: bool = False
+    needs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -154,6 +155,7 @@ class Claim:
         fair: Callable[..., bool] | None = None,
         qualification: str | None = None,
         io: bool = False,
+        needs: Sequence[str] = (),
     ) -> Callable[[Test], Test]:
         """Say that the decorated Hypothesis test is this claim, in the words of ``libraries``.
 
@@ -163,6 +165,8 @@ class Claim:
         ``fair`` takes the test's drawn arguments and is true of those that the claim's fair, narrow
         reading covers; ``qualification`` says that reading in one sentence.
         ``io`` asks for real sockets, threads and time instead of virtual time.
+        ``needs`` names the laws that it builds on: where one of them fails, this is not judged but
+        ``blocked``, for it would only say the same again.
 
         The test may take, beside what it draws, ``library`` (the module: asyncio, anyio or trio),
         and, when it is an ordinary function that runs loops of its own, ``run`` (the library's
@@ -180,7 +184,17 @@ class Claim:
         def note(test: Test) -> Test:
             for library in libraries:
                 self._add(
-                    Statement(self, library, test, expectations, floors, fair, qualification, io)
+                    Statement(
+                        self,
+                        library,
+                        test,
+                        expectations,
+                        floors,
+                        fair,
+                        qualification,
+                        io,
+                        tuple(needs),
+                    )
                 )
             test.conformance_claim = self  # type: ignore[attr-defined]  # functions take attributes
             return test

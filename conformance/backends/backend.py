@@ -7,18 +7,19 @@ import random
 import sys
 from asyncio import constants
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import anyio
 import trio
 
-from conformance.backends.deadlock import GIVEN_UP, GUARD_SECONDS, Deadlock
+from conformance.backends.clock import ClockOfItsOwn
+from conformance.backends.guard import guarded
+from conformance.backends.load import LoopFactory as LoopFactory  # known from here too
 from conformance.backends.quiet import told_if_quiet, virtual_trio
 from conformance.claim import Library
-
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 # trio draws the order in which it runs ready tasks from this generator, and registers it with
 # Hypothesis, which would hold it at one order for ever.  There is no public name for it.
@@ -32,10 +33,14 @@ class Backend:
     ``loop`` makes a fresh event loop without waiting on the clock where there can be one,
     ``io_loop`` a fresh one with sockets, threads and real time; both are ``None`` for trio.
     ``virtual`` says that its clock is, ``eager`` that a task takes its first step as it is made.
+    ``foreign`` says that its loop is not ours, and need not say when it has gone quiet: it is given
+    up after a while.
     ``why_not`` says why the backend cannot be used here, ``None`` that it can.
     ``pure_python`` asks for a process in which ``_asyncio`` was blocked before asyncio was imported.
     ``script_style`` says how a script runs its program here, and ``spec`` is the ``MODULE:FACTORY``
-    that the backend was made from, if it was.
+    or ``conftest.py::NAME`` that the backend was made from, if it was.
+    ``package`` names the distribution and version of its loop, where they were looked up, and
+    ``derived`` says that its loop's class derives from the standard library's.
     """
 
     name: str
@@ -43,12 +48,20 @@ class Backend:
     loop: LoopFactory | None = None
     io_loop: LoopFactory | None = None
     debug: bool = False
-    virtual: bool = True
+    virtual: bool | ClockOfItsOwn = True
+    foreign: bool = False
     eager: bool = False
     pure_python: bool = False
     why_not: str | None = None
     script_style: str = "asyncio"
     spec: str | None = None
+    package: str | None = None
+    derived: bool = False
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """The names under which something may be on record of it: what it inherits is asyncio's."""
+        return (self.name, "asyncio") if self.derived else (self.name,)
 
     @property
     def libraries(self) -> tuple[Library, ...]:
@@ -82,13 +95,18 @@ class Backend:
         if self.kind == "trio":
             with told_if_quiet(options):
                 anyio.run(example, backend="trio", backend_options=options)
-        elif self.virtual and not io:
-            # A Deadlock comes out of the loop's own select().
-            with _shallow_stacks(self.debug):
-                anyio.run(example, backend="asyncio", backend_options=options)
         else:
-            with _shallow_stacks(self.debug):
-                _run_guarded(example, options)
+            with _shallow_stacks(self.debug), self.guarded(options, io=io) as options:
+                anyio.run(example, backend="asyncio", backend_options=options)
+
+    def guarded(
+        self, options: dict[str, Any], *, io: bool
+    ) -> AbstractContextManager[dict[str, Any]]:
+        """``options`` for one run, which is given up after a while if nothing else would end it."""
+        if self.kind == "trio" or (self.virtual and not io and not self.foreign):
+            # A Deadlock comes out of the loop's own select().
+            return nullcontext(options)
+        return guarded(options)
 
     def library_run(
         self, library: Library, *, io: bool = False, memory: dict[Any, Any] | None = None
@@ -104,13 +122,20 @@ class Backend:
         factory = self.io_loop if io else self.loop
         if factory is None:
             raise TypeError(f"{self.name} has no event loops of asyncio's kind")
-        return factory
+        return partial(_in_debug_mode, factory) if self.debug else factory
 
     def options(self, *, io: bool = False) -> dict[str, Any]:
         """The options under which anyio's users know this backend, good for one run."""
         if self.kind == "trio":
             return {} if io else virtual_trio()
         return {"loop_factory": self.new_event_loop(io=io), "debug": self.debug}
+
+
+def _in_debug_mode(factory: LoopFactory) -> asyncio.AbstractEventLoop:
+    """A loop of ``factory`` in debug mode, also for who runs it without a ``run`` that says so."""
+    loop = factory()
+    loop.set_debug(True)
+    return loop
 
 
 @dataclass(frozen=True)
@@ -134,39 +159,16 @@ class LibraryRun:
     def __call__(self, main: Any, *arguments: Any) -> Any:
         """Run ``main``, and return what it returns.  Raises what it raises."""
         kind, options = self.anyio_backend
-        with told_if_quiet(options), _shallow_stacks(self.backend.debug):
+        with (
+            told_if_quiet(options),
+            _shallow_stacks(self.backend.debug),
+            self.backend.guarded(options, io=self.io) as options,
+        ):
             if self.library == "trio":
                 return trio.run(main, *arguments, **options)
             if self.library == "anyio":
                 return anyio.run(main, *arguments, backend=kind, backend_options=options)
             return _asyncio_run(options["loop_factory"], main, debug=options["debug"])
-
-
-def _run_guarded(example: Callable[[], Awaitable[object]], options: dict[str, Any]) -> None:
-    """Run ``example`` on a loop with a clock of its own, and give it up after a while."""
-    given_up = False
-
-    async def guarded() -> None:
-        nonlocal given_up
-        loop = asyncio.get_running_loop()
-
-        def give_up() -> None:
-            nonlocal given_up
-            given_up = True
-            loop.stop()
-
-        guard = loop.call_later(GUARD_SECONDS, give_up)
-        try:
-            await example()
-        finally:
-            guard.cancel()
-
-    try:
-        anyio.run(guarded, backend="asyncio", backend_options=options)
-    except BaseException:
-        if given_up:
-            raise Deadlock(GIVEN_UP) from None
-        raise
 
 
 @contextmanager

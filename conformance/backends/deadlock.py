@@ -20,3 +20,8 @@ class Deadlock(Exception):
 QUIET = "every task waits, nothing is scheduled and no timer is set"
 SPINNING = f"still busy after {TURN_LIMIT:,} turns of the loop"
 GIVEN_UP = f"not finished after {GUARD_SECONDS:g} s of real time"
+
+
+def is_given_up(failure: BaseException) -> bool:
+    """Whether the example was given up after real time, and was not seen to have gone quiet."""
+    return isinstance(failure, Deadlock) and str(failure) == GIVEN_UP

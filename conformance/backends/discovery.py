@@ -3,26 +3,99 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import metadata
 
-from conformance.backends.backend import Backend, LoopFactory
+from conformance.backends.backend import Backend
+from conformance.backends.clock import ClockOfItsOwn
+from conformance.backends.known import KNOWN, KnownLoop
+from conformance.backends.load import (
+    BadBackend,
+    Declared,
+    LoopFactory,
+    in_file,
+    load_factory,
+    look,
+)
+from conformance.backends.probe import Tried, look_apart, try_apart
 from conformance.backends.virtual import EagerVirtualLoop, VirtualLoop, eager_loop
+
+__all__ = [
+    "ENTRY_POINTS",
+    "BadBackend",
+    "builtin_backends",
+    "choose",
+    "discover",
+    "load_factory",
+    "usable_here",
+]
 
 ENTRY_POINTS = "conformance.backends"
 
 
-class BadBackend(Exception):
-    """A backend, module or factory that cannot be had: one line that says what and what would do."""
+@dataclass(frozen=True)
+class _Candidate:
+    """A backend whose loop, if it is somebody else's, has not been touched yet.
+
+    ``factory`` is where its loop comes from, ``None`` for one of ours.  ``asked`` says that it was
+    asked for by ``--loop``: then it is a mistake if it cannot be used.  ``any_clock`` says that its
+    clock may be one of its own.
+    """
+
+    backend: Backend
+    factory: str | None = None
+    asked: bool = False
+    any_clock: bool = False
+
+    def here(self) -> Backend:
+        """The backend, tried in this process.  Raises :class:`BadBackend` if it was asked for."""
+        if self.factory is None:
+            return self.backend
+        try:
+            factory, is_derived = load_factory(self.factory)
+            return replace(self._with(factory), derived=is_derived)
+        except BadBackend as error:
+            return self._without(str(error))
+
+    def apart(self, tried: Mapping[str, Tried]) -> Backend:
+        """The backend as another process found it: its loop is imported where one is first made."""
+        if self.factory is None:
+            return self.backend
+        why_not, package, is_derived = tried[self.factory]
+        if why_not is not None:
+            return self._without(why_not)
+        backend = self._with(_when_needed(self.factory))
+        return replace(backend, package=package, derived=is_derived)
+
+    def _with(self, factory: LoopFactory) -> Backend:
+        backend = replace(self.backend, loop=factory, io_loop=factory)
+        return replace(backend, virtual=ClockOfItsOwn(factory)) if self.any_clock else backend
+
+    def _without(self, why_not: str) -> Backend:
+        if self.asked:
+            raise BadBackend(why_not)
+        return replace(self.backend, why_not=why_not)
+
+
+def _when_needed(spec: str) -> LoopFactory:
+    @cache
+    def load() -> LoopFactory:
+        return load_factory(spec)[0]
+
+    return lambda: load()()
 
 
 def builtin_backends() -> list[Backend]:
     """The backends that this package knows, those that cannot be used here included."""
-    return [
+    return [candidate.here() for candidate in _builtin()]
+
+
+def _builtin() -> list[_Candidate]:
+    ours = [
         Backend("asyncio", loop=VirtualLoop, io_loop=asyncio.new_event_loop),
         _pure_python(),
         Backend(
@@ -40,9 +113,9 @@ def builtin_backends() -> list[Backend]:
             why_not=None if sys.version_info >= (3, 12) else "eager tasks came with Python 3.12",
             script_style="eager",
         ),
-        _uvloop(),
-        Backend("trio", kind="trio", script_style="trio"),
     ]
+    trio = Backend("trio", kind="trio", script_style="trio")
+    return [*map(_Candidate, ours), *map(_known, KNOWN), _Candidate(trio)]
 
 
 def _pure_python() -> Backend:
@@ -62,114 +135,106 @@ def _pure_python() -> Backend:
     )
 
 
-def _uvloop() -> Backend:
-    factory: LoopFactory | None = None
-    why_not = None
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        why_not = "uvloop is not installed (pip install 'cancellation-conformance[uvloop]')"
-    except Exception as error:  # built for another Python, it may raise anything
-        why_not = f"uvloop cannot be imported: {type(error).__name__}: {error}"
-    else:
-        factory = uvloop.new_event_loop
-    return Backend(
-        "asyncio+uvloop",
-        loop=factory,
-        io_loop=factory,
+def _known(loop: KnownLoop) -> _Candidate:
+    why_not = loop.missing()
+    backend = Backend(
+        loop.name,
         virtual=False,
+        foreign=True,
         why_not=why_not,
-        script_style="uvloop",
+        script_style=loop.script_style,
     )
+    return _Candidate(backend, factory=None if why_not else loop.spec)
+
+
+def _foreign(
+    name: str, spec: str, style: str, *, debug: bool = False, asked: bool = False
+) -> _Candidate:
+    backend = Backend(
+        name,
+        debug=debug,
+        virtual=False,
+        foreign=True,
+        script_style=style,
+        spec=spec,
+    )
+    return _Candidate(backend, factory=spec, asked=asked, any_clock=True)
+
+
+def _candidates(
+    loops: Sequence[str], look_at: Callable[[Iterable[str]], Mapping[str, list[Declared]]]
+) -> tuple[dict[str, _Candidate], list[str]]:
+    """All candidates by name, and the names of those that ``loops`` stand for."""
+    known = {candidate.backend.name: candidate for candidate in _builtin()}
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        spec = f"{point.module}:{point.attr}"
+        name = f"asyncio+{point.name}"
+        if name in known:
+            name = f"asyncio+{spec}"
+        known[name] = _foreign(name, spec, f"loop:{spec}")
+    asked: dict[str, str] = {}
+    for declared in _each_once(look_at(loops)):
+        name = declared.builtin or ""
+        if not name:
+            name = f"asyncio+{declared.name.removeprefix('asyncio+')}"
+            if name in known:
+                name = f"asyncio+{declared.spec}"
+            known[name] = _foreign(
+                name, declared.spec, declared.style, debug=declared.debug, asked=True
+            )
+        asked[name] = declared.spec
+    return known, list(asked)
+
+
+def _each_once(found: Mapping[str, list[Declared]]) -> list[Declared]:
+    return list({each.spec: each for several in found.values() for each in several}.values())
+
+
+def _look_here(specs: Iterable[str]) -> dict[str, list[Declared]]:
+    return {spec: look(spec) for spec in specs}
+
+
+def _look_apart(specs: Iterable[str]) -> dict[str, list[Declared]]:
+    # Only a file has to be imported to know what is in it.
+    specs = list(specs)
+    in_files = look_apart(spec for spec in specs if in_file(spec))
+    return {spec: in_files[spec] if spec in in_files else look(spec) for spec in specs}
 
 
 def discover(loops: Sequence[str] = ()) -> list[Backend]:
-    """Every backend: built in, from entry points, and one for each ``MODULE:FACTORY`` of ``loops``.
+    """Every backend: built in, from entry points, and those that ``loops`` stand for.
 
-    A loop whose name is taken is named after its module too.  An entry point whose factory cannot be
-    had is a backend that cannot be used.
-    Raises :class:`BadBackend` if a factory of ``loops`` cannot be imported or makes no event loop.
+    A spec of ``loops`` is ``MODULE:FACTORY``, or a file that declares loops, or ``FILE::NAME``.
+    A loop whose name is taken is named after its spec.  An entry point or a known loop that cannot
+    be had is a backend that cannot be used.
+    Raises :class:`BadBackend` if one of ``loops`` cannot be had or makes no event loop.
     """
-    backends = builtin_backends()
-    for point in metadata.entry_points(group=ENTRY_POINTS):
-        backends.append(_from_entry_point(point))
-    names = {backend.name for backend in backends}
-    for spec in dict.fromkeys(loops):
-        name = f"asyncio+{spec.partition(':')[2]}"
-        if name in names:
-            name = f"asyncio+{spec}"
-        names.add(name)
-        backends.append(_from_factory(name, spec))
-    return backends
+    known, _ = _candidates(loops, _look_here)
+    return [candidate.here() for candidate in known.values()]
 
 
-def choose(names: Sequence[str], loops: Sequence[str]) -> list[Backend]:
+def choose(names: Sequence[str], loops: Sequence[str], *, apart: bool = False) -> list[Backend]:
     """The backends called ``names``; if none is named, those of ``loops``; without these, all.
 
+    Only these are tried: in processes of their own if ``apart``, so that a loop that crashes or
+    hangs at its first touch is an answer like any other, and in this process otherwise.
     Raises :class:`BadBackend` for one that there is not, or that was asked for and cannot be used.
     """
-    backends = discover(loops)
-    known = {backend.name: backend for backend in backends}
+    known, asked = _candidates(loops, _look_apart if apart else _look_here)
     for name in names:
         if name not in known:
             raise BadBackend(f"no backend {name!r}: there is {', '.join(known)}")
-        if known[name].why_not is not None:
-            raise BadBackend(f"backend {name!r} cannot be used here: {known[name].why_not}")
-    if names:
-        return [backend for backend in backends if backend.name in names]
-    # discover() puts them last.
-    return backends[-len(dict.fromkeys(loops)) :] if loops else backends
-
-
-def _from_entry_point(point: metadata.EntryPoint) -> Backend:
-    name, spec = f"asyncio+{point.name}", f"{point.module}:{point.attr}"
-    try:
-        return _from_factory(name, spec)
-    except BadBackend as error:
-        return Backend(name, virtual=False, why_not=str(error), script_style=f"loop:{spec}")
-
-
-def _from_factory(name: str, spec: str) -> Backend:
-    factory = load_factory(spec)
-    return Backend(
-        name,
-        loop=factory,
-        io_loop=factory,
-        virtual=False,
-        script_style=f"loop:{spec}",
-        spec=spec,
-    )
-
-
-def load_factory(spec: str) -> LoopFactory:
-    """Import ``MODULE:FACTORY`` and try it once.
-
-    Raises :class:`BadBackend` if it does not import, or what it makes is no event loop.
-    """
-    module, _, attribute = spec.partition(":")
-    if not module or not attribute:
-        raise BadBackend(f"{spec!r} is not MODULE:FACTORY, as in uvloop:new_event_loop")
-    try:
-        factory = importlib.import_module(module)
-        for part in attribute.split("."):
-            factory = getattr(factory, part)
-    except AttributeError as error:
-        raise BadBackend(f"{module!r} has no {attribute!r}: {error}") from error
-    except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
-        raise BadBackend(
-            f"cannot import {module!r} of {spec}: {type(error).__name__}: {error}"
-        ) from error
-    if not callable(factory):
-        raise BadBackend(f"{spec} is not callable: it must return a new event loop")
-    try:
-        loop = factory()
-    except Exception as error:
-        raise BadBackend(f"{spec}() raised {type(error).__name__}: {error}") from error
-    if not isinstance(loop, asyncio.AbstractEventLoop):
-        raise BadBackend(f"{spec}() returned {type(loop).__name__}, which is no asyncio event loop")
-    loop.close()
-    made: LoopFactory = factory  # just tried
-    return made
+    wanted = set(names or asked or known)
+    chosen = [candidate for name, candidate in known.items() if name in wanted]
+    if apart:
+        tried = try_apart(each.factory for each in chosen if each.factory is not None)
+        backends = [candidate.apart(tried) for candidate in chosen]
+    else:
+        backends = [candidate.here() for candidate in chosen]
+    for backend in backends:
+        if backend.name in names and backend.why_not is not None:
+            raise BadBackend(f"backend {backend.name!r} cannot be used here: {backend.why_not}")
+    return backends
 
 
 def usable_here(backend: Backend) -> str | None:

@@ -38,11 +38,23 @@ SHOWS = "Shows: "
 
 
 class Style:
-    """How a script runs its ``main`` on a backend: ``style`` is the backend's ``script_style``."""
+    """How a script runs its ``main`` on a backend: ``style`` is the backend's ``script_style``.
+
+    That is one of the known ones, or ``loop:MODULE:FACTORY``, or ``path:FOLDER:MODULE:FACTORY`` where
+    the module is to be imported from a folder (``FACTORY`` may be any expression on the module), each
+    with ``debug+`` before it in debug mode.
+    """
 
     def __init__(self, library: Library, style: str) -> None:
         self.library = library
-        self.style = style
+        self.debug = style == "debug" or style.startswith("debug+")
+        self.style = style.removeprefix("debug+")
+        # Where a loop of somebody's is imported from, its module, and its factory there.
+        self.folder, self.module, self.factory = "", "", ""
+        if self.style.startswith("loop:"):
+            _, self.module, self.factory = self.style.split(":", 2)
+        elif self.style.startswith("path:"):
+            _, self.folder, self.module, self.factory = self.style.split(":", 3)
 
     def imports(self, *modules: str, contextlib: Sequence[str] = ()) -> str:
         """The lines that import ``modules``, names of ``contextlib``, and whatever :meth:`run` needs."""
@@ -57,6 +69,8 @@ class Style:
         if self.style == "pytask":
             blocked = 'import sys\n\nsys.modules["_asyncio"] = None  # the pure-Python Task'
             text = f"{blocked}\n\n{text}"
+        if self.folder:
+            text = f'import sys\n\nsys.path.insert(0, "{self.folder}")\n\n{text}'
         return text
 
     def run(self, main: str = "main") -> str:
@@ -76,31 +90,30 @@ class Style:
         if "loop_factory" in options and sys.version_info < (3, 12):
             # asyncio.run() takes a loop factory from 3.12 on.
             if self.style == "uvloop":
-                return f"uvloop.install()\nasyncio.run({main}())"
-            factory = options["loop_factory"]
+                debug = ", debug=True" if self.debug else ""
+                return f"uvloop.install()\nasyncio.run({main}(){debug})"
+            debug = "loop.set_debug(True)\n" if self.debug else ""
             return (
-                f"loop = {factory}()\n"
+                f"loop = {options['loop_factory']}()\n{debug}"
                 f"try:\n    loop.run_until_complete({main}())\nfinally:\n    loop.close()"
             )
         arguments = "".join(f", {name}={value}" for name, value in options.items())
         return f"asyncio.run({main}(){arguments})"
 
     def _needs(self) -> tuple[str, ...]:
-        if self.style.startswith("loop:"):
-            return (self.style.split(":")[1],)
+        if self.module:
+            return (self.module,)
         return {"uvloop": ("uvloop",), "eager": ("asyncio",)}.get(self.style, ())
 
     def _options(self) -> dict[str, str]:
-        if self.style == "debug":
-            return {"debug": "True"}
+        options = {"debug": "True"} if self.debug else {}
         if self.style == "uvloop":
-            return {"loop_factory": "uvloop.new_event_loop"}
-        if self.style == "eager":
-            return {"loop_factory": "eager_loop"}
-        if self.style.startswith("loop:"):
-            _, module, factory = self.style.split(":")
-            return {"loop_factory": f"{module}.{factory}"}
-        return {}
+            options["loop_factory"] = "uvloop.new_event_loop"
+        elif self.style == "eager":
+            options["loop_factory"] = "eager_loop"
+        elif self.module:
+            options["loop_factory"] = f"{self.module}.{self.factory}"
+        return options
 
     @property
     def helpers(self) -> str:

@@ -24,6 +24,9 @@ def test_every_builtin_backend_is_listed_available_or_not() -> None:
         "asyncio+debug",
         "asyncio+eager",
         "asyncio+uvloop",
+        "asyncio+winloop",
+        "asyncio+rloop",
+        "asyncio+rsloop",
         "trio",
     ]
 

@@ -11,8 +11,7 @@ import anyio
 import pytest
 import trio
 
-from conformance.backends import backend as backend_module
-from conformance.backends import deadlock, quiet, virtual
+from conformance.backends import deadlock, guard, quiet, virtual
 from conformance.backends.backend import Backend
 from conformance.backends.deadlock import Deadlock
 from conformance.backends.discovery import builtin_backends, usable_here
@@ -92,7 +91,7 @@ def test_the_next_run_is_not_disturbed_by_a_deadlock(backend: Backend) -> None:
     not any(not backend.virtual for backend in USABLE), reason="uvloop is not installed"
 )
 def test_a_loop_with_a_clock_of_its_own_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_module, "GUARD_SECONDS", 0.05)
+    monkeypatch.setattr(guard, "GUARD_SECONDS", 0.05)
     backend = next(backend for backend in USABLE if not backend.virtual)
     with pytest.raises(Deadlock, match="not finished after"):
         backend.run(waits_for_ever)

@@ -1,0 +1,151 @@
+"""From a spec to what makes event loops: ``MODULE:FACTORY``, or a file that declares loops.
+
+Nothing here needs anyio, trio or Hypothesis: the process that tries a factory out starts quickly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+class BadBackend(Exception):
+    """A backend, module or factory that cannot be had: one line that says what and what would do."""
+
+    def __init__(self, text: str) -> None:
+        # In one line, whatever a module of somebody else's said.
+        super().__init__(" ".join(text.split()))
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One loop that a spec stands for.
+
+    ``builtin`` names the backend of this package that means the same, if there is one; ``debug``
+    asks for debug mode.  ``style`` says how a script gets at the factory: see
+    :class:`conformance.programs.script.Style`.
+    """
+
+    spec: str
+    name: str
+    style: str
+    builtin: str | None = None
+    debug: bool = False
+
+
+def in_file(spec: str) -> bool:
+    """Whether ``spec`` names a file that declares loops, ``conftest.py`` or ``conftest.py::NAME``."""
+    return spec.partition("::")[0].endswith(".py")
+
+
+def look(spec: str) -> list[Declared]:
+    """The loops that ``spec`` stands for; none of them is tried.
+
+    Raises :class:`BadBackend` if it is no spec, and for a file what
+    :func:`conformance.backends.declared.look_into` does.
+    """
+    if in_file(spec):
+        from conformance.backends.declared import look_into
+
+        return [found.declared for found in look_into(spec)]
+    _, factory = _parts(spec)
+    return [Declared(spec=spec, name=factory, style=f"loop:{spec}")]
+
+
+_OF_A_LOOP = ("run_until_complete", "run_forever", "stop", "call_soon", "create_task", "close")
+
+
+def _parts(spec: str) -> tuple[str, str]:
+    module, _, factory = spec.partition(":")
+    if not module or not factory:
+        raise BadBackend(
+            f"{spec!r} is not MODULE:FACTORY, as in uvloop:new_event_loop, "
+            "nor a file that declares loops, as in tests/conftest.py"
+        )
+    return module, factory
+
+
+def load_factory(spec: str) -> tuple[LoopFactory, bool]:
+    """The factory that ``spec`` names, which was tried once, and whether its loops are :func:`derived`.
+
+    Raises :class:`BadBackend` if it cannot be had, or what it makes is no event loop.
+    """
+    factory, loop = try_factory(spec)
+    with suppress(Exception):  # how it closes is judged
+        loop.close()
+    return factory, derived(loop)
+
+
+def derived(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the class of ``loop`` derives from the standard library's loop, and has its bugs too."""
+    return isinstance(loop, asyncio.BaseEventLoop)
+
+
+def try_factory(spec: str) -> tuple[LoopFactory, asyncio.AbstractEventLoop]:
+    """The factory that ``spec`` names, and a first loop of its making, which is still open.
+
+    Raises :class:`BadBackend` as :func:`load_factory` does.
+    """
+    factory = find(spec)
+    if not callable(factory):
+        raise BadBackend(f"{spec} is not callable: it must return a new event loop")
+    try:
+        loop = factory()
+    except (Exception, SystemExit) as error:
+        raise BadBackend(
+            f"{spec}() raised {type(error).__name__}: {error}; it must return a new event loop"
+        ) from error
+    # asyncio.Runner takes whatever has these; rsloop's loop derives from nothing.
+    missing = [name for name in _OF_A_LOOP if not hasattr(loop, name)]
+    if missing:
+        raise BadBackend(
+            f"{spec}() returned {type(loop).__name__}, which is no asyncio event loop "
+            f"(it has no {missing[0]}())"
+        )
+    return factory, loop
+
+
+def find(spec: str) -> Any:
+    """What ``spec`` names, whatever that is.  Raises :class:`BadBackend` if there is no such thing."""
+    if in_file(spec):
+        from conformance.backends.declared import look_into
+
+        found = look_into(spec)
+        if len(found) != 1:
+            names = ", ".join(each.declared.name for each in found)
+            raise BadBackend(f"{spec} declares several loops ({names}): {spec}::NAME takes one")
+        return found[0].factory
+    module, attribute = _parts(spec)
+    try:
+        thing: Any = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
+        raise BadBackend(
+            f"cannot import {module!r} of {spec}: {type(error).__name__}: {error}"
+        ) from error
+    try:
+        for part in attribute.split("."):
+            thing = getattr(thing, part)
+    except AttributeError as error:
+        raise BadBackend(f"{module!r} has no {attribute!r}: {error}") from error
+    return thing
+
+
+def distribution_of(factory: LoopFactory) -> str | None:
+    """The distribution that ``factory`` is from and its version, as in ``uvloop 0.22.1``."""
+    from importlib import metadata
+
+    module = inspect.getmodule(factory)
+    name = getattr(factory, "__module__", None) or (module and module.__name__)
+    if not isinstance(name, str):
+        return None
+    with suppress(Exception):  # whatever is wrong with what is installed says nothing of the loop
+        for distribution in metadata.packages_distributions().get(name.partition(".")[0], ()):
+            return f"{distribution} {metadata.version(distribution)}"
+    return None

@@ -71,6 +71,17 @@ class Session:
         """Whether there were tests, and all of them passed."""
         return bool(self.outcomes) and set(self.outcomes.values()) == {"passed"}
 
+    @property
+    def told(self) -> str:
+        """The failures in one line: of each failed test its name, and the line with the error."""
+        if not self.outcomes:
+            return "no test ran"
+        told = []
+        for name, text in self.failures.items():
+            errors = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+            told.append(f"{name} by {errors[0]}" if errors else name)
+        return "; ".join(told)
+
 
 @dataclass(frozen=True)
 class Plugin:

@@ -7,11 +7,15 @@ from typing import Any
 
 
 class Watched:
-    """Wraps an awaitable and counts in ``count`` how often awaiting it suspends the task."""
+    """Wraps an awaitable and counts in ``count`` how often awaiting it suspends the task.
+
+    ``request`` is what was last handed to the event loop: in asyncio the future that is waited for.
+    """
 
     def __init__(self, awaitable: Awaitable[Any]) -> None:
         self.awaitable = awaitable
         self.count = 0
+        self.request: Any = None
 
     def __await__(self) -> Generator[Any, Any, Any]:
         # What ``yield from`` does, with a count: the steps go through unchanged.
@@ -20,6 +24,7 @@ class Watched:
             request = next(steps)
             while True:
                 self.count += 1
+                self.request = request
                 try:
                     answer = yield request
                 except GeneratorExit:

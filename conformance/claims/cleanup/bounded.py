@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import given
 
-from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.claim import Claim, antecedent, article, holds, law, qualified
+from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.instants import NEVER, SOON, busy, settle
 from conformance.programs.scopes import cancelled
 from conformance.programs.space import every, flags, up_to
@@ -93,6 +94,7 @@ BOUNDS = Claim(
     antecedents=("in the cleanup",),
     fair=lambda kind, after_a_cancel: kind in ("ends in time", "hangs"),
     qualification="a cleanup that awaits, and ends when it is cancelled",
+    needs=(TIMERS, TASKS),
 )
 @given(kind=every(CLEANUPS), after_a_cancel=flags())
 async def test_wait_for_bounds_a_cleanup(kind: str, after_a_cancel: bool) -> None:
@@ -123,6 +125,7 @@ async def test_wait_for_bounds_a_cleanup(kind: str, after_a_cancel: bool) -> Non
     antecedents=("in the cleanup",),
     fair=lambda kind, after_a_cancel: kind not in ("computes without awaiting", "shields itself"),
     qualification="a cleanup that comes to a checkpoint, in no shield of its own",
+    needs=(TIMERS, TASKS),
 )
 @given(kind=every(CLEANUPS), after_a_cancel=flags())
 async def test_a_shielded_limit_bounds_a_cleanup(
@@ -152,15 +155,9 @@ WAITS = law(
 
 @WAITS.states(
     "asyncio",
-    expect=(
-        refuted(
-            "up to 3.11, wait_for() leaves its task behind when it is cancelled after its timeout",
-            when="python<3.12",
-            issue="https://github.com/python/cpython/pull/98518",
-        ),
-        holds(),
-    ),
+    expect=holds(),
     antecedents=("the time was up",),
+    needs=(TIMERS, TASKS),
 )
 @given(awaits=up_to(3), swallows=flags(), cancelled_meanwhile=flags())
 async def test_wait_for_waits_for_the_end(
@@ -193,8 +190,9 @@ async def test_wait_for_waits_for_the_end(
 
     task = asyncio.ensure_future(body())
     await asyncio.wait([task])
-    assert over == ["the cleanup", "wait_for()"], "wait_for() was over first" + (
-        ", cancelled meanwhile" if cancelled_meanwhile else ""
+    assert over == ["the cleanup", "wait_for()"], (
+        f"wait_for(){', cancelled meanwhile,' if cancelled_meanwhile else ''} was over first, while"
+        " the cleanup that it had cancelled went on"
     )
 
 
@@ -214,7 +212,9 @@ GIVES_UP = law(
 )
 
 
-@GIVES_UP.states("asyncio", expect=holds(), antecedents=("it did not end in time",))
+@GIVES_UP.states(
+    "asyncio", expect=holds(), antecedents=("it did not end in time",), needs=(TIMERS, TASKS)
+)
 @given(refusals=up_to(3), asked=up_to(3), count=up_to(3, least=1))
 async def test_wait_gives_up(refusals: int, asked: int, count: int) -> None:
     """Each cleanup refuses `refusals` cancels, and is given up after `asked` of them."""
@@ -248,7 +248,10 @@ async def test_wait_gives_up(refusals: int, asked: int, count: int) -> None:
             task.cancel()
         await asyncio.sleep(0)
     due = min(asked, refusals + 1)
-    assert seen == [due] * count, f"{due} cancels were asked for, and {seen} came"
+    assert seen == [due] * count, (
+        f"each awaited task was cancelled {due} times, and wait() was to add nothing to that: they"
+        f" saw {seen} cancels"
+    )
     assert len(pending) == (count if asked <= refusals else 0), (
         f"{len(pending)} of {count} were given up: asked {asked} times, they refuse {refusals}"
     )
@@ -274,7 +277,11 @@ COOPERATE = [
 
 
 @IN_TIME.states(
-    "anyio", "trio", expect=holds(), antecedents=("cancelled in the cleanup", "the time was up")
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("cancelled in the cleanup", "the time was up"),
+    needs=(TIMERS, TASKS),
 )
 @given(kind=every(COOPERATE), scopes=up_to(3, least=1), cancels=up_to(3), before=flags())
 async def test_a_shielded_limit_protects_and_bounds(
@@ -304,10 +311,15 @@ async def test_a_shielded_limit_protects_and_bounds(
             antecedent("the time was up")
             late.append(library.current_time() >= limit.deadline)
     if kind == "ends in time":
-        assert log == ["ended"] and late == [False], "interrupted by a cancel from outside"
+        assert log == ["ended"] and late == [False], (
+            f"the cleanup under the shielded limit {kind}: with {cancels} of {scopes} scopes around"
+            " it cancelled, it was interrupted all the same"
+        )
     else:
         assert log == [] and late == [True, True], (
-            f"the cleanup {kind}: it logged {log}, and the limit says {late}"
+            f"the cleanup {kind}, and was to be interrupted when its time was up: it"
+            f" {'ran to its end' if log else 'was interrupted'}, and the limit"
+            f" {'caught a cancel, before' if late == [True, False] else 'caught none by'} its deadline"
         )
 
 

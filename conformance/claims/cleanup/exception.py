@@ -13,6 +13,7 @@ import trio
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS, THREADS
 from conformance.programs.instants import INSTANTS, Instant, settle
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import cancelled, run_and_cancel
@@ -55,13 +56,13 @@ async def check_the_bases(library: ModuleType, wait: Wait, instant: Instant) -> 
         )
 
 
-@BASE.states("asyncio", expect=holds(), antecedents=("a cancel was raised",))
+@BASE.states("asyncio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_a_cancel_is_no_exception(wait: Wait, instant: Instant) -> None:
     await check_the_bases(asyncio, wait, instant)
 
 
-@BASE.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",))
+@BASE.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
 @given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_a_scope_s_cancel_is_no_exception(
     library: ModuleType, wait: ScopedWait, instant: Instant
@@ -99,13 +100,17 @@ async def check_except_exception(
     assert not caught, f"`except Exception` around {wait.name} caught {caught}"
 
 
-@NOT_CAUGHT.states("asyncio", expect=holds(), antecedents=("the cancel got through",))
+@NOT_CAUGHT.states(
+    "asyncio", expect=holds(), antecedents=("the cancel got through",), needs=(TASKS,)
+)
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS), depth=up_to(2))
 async def test_except_exception_is_passed(wait: Wait, instant: Instant, depth: int) -> None:
     await check_except_exception(asyncio, wait, instant, depth)
 
 
-@NOT_CAUGHT.states("anyio", "trio", expect=holds(), antecedents=("the cancel got through",))
+@NOT_CAUGHT.states(
+    "anyio", "trio", expect=holds(), antecedents=("the cancel got through",), needs=(TASKS,)
+)
 @given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS), depth=up_to(2))
 async def test_except_exception_is_passed_in_scopes(
     library: ModuleType, wait: ScopedWait, instant: Instant, depth: int
@@ -126,7 +131,10 @@ async def check_the_class(library: ModuleType, wait: Wait, instant: Instant) -> 
     named = cancelled(library)
     for error in await raised_by(library, wait, instant):
         antecedent("a cancel was raised")
-        assert not isinstance(error, Exception), f"`except Exception` catches {error!r}"
+        assert not isinstance(error, Exception), (
+            f"the cancel of {wait.name} raised {type(error).__name__}, which is an Exception:"
+            " `except Exception` catches it"
+        )
         if library is trio and isinstance(error, BaseExceptionGroup):
             # A strict nursery wraps whatever its tasks raise, a cancel of its own not excepted.
             _, others = error.split(named)
@@ -138,13 +146,13 @@ async def check_the_class(library: ModuleType, wait: Wait, instant: Instant) -> 
             )
 
 
-@NAMED.states("asyncio", expect=holds(), antecedents=("a cancel was raised",))
+@NAMED.states("asyncio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_one_class_is_raised(wait: Wait, instant: Instant) -> None:
     await check_the_class(asyncio, wait, instant)
 
 
-@NAMED.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",))
+@NAMED.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
 @given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_one_class_is_raised_in_scopes(
     library: ModuleType, wait: ScopedWait, instant: Instant
@@ -177,7 +185,9 @@ def check_what_the_future_raises(
     )
 
 
-@IN_THREADS.states("asyncio", expect=holds(), antecedents=("the coroutine was cancelled",))
+@IN_THREADS.states(
+    "asyncio", expect=holds(), antecedents=("the coroutine was cancelled",), needs=(TASKS,)
+)
 @given(wait=every(ASYNCIO_PENDING), through_the_future=flags())
 async def test_a_future_of_threads_raises_an_exception(
     wait: Wait, through_the_future: bool
@@ -205,7 +215,13 @@ async def test_a_future_of_threads_raises_an_exception(
     check_what_the_future_raises(future, asyncio.CancelledError)
 
 
-@IN_THREADS.states("anyio", expect=holds(), antecedents=("the coroutine was cancelled",), io=True)
+@IN_THREADS.states(
+    "anyio",
+    expect=holds(),
+    antecedents=("the coroutine was cancelled",),
+    io=True,
+    needs=(TASKS, THREADS, SLEEPS_FOR_EVER),
+)
 @given(wait=every(SCOPED_PENDING), through_the_future=flags())
 async def test_a_future_of_a_portal_raises_an_exception(
     library: ModuleType, wait: ScopedWait, through_the_future: bool

@@ -10,6 +10,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -57,6 +58,7 @@ CAN_BE_CANCELLED = Claim(
     ),
     qualification="what the cleanup waits for does not refuse the cancel, and is not, before 3.12,"
     " a wait_for() that completes in the same turn",
+    needs=(TASKS,),
 )
 @given(
     wait=every((*ASYNCIO_PENDING, A_TASK_THAT_REFUSES)),
@@ -95,6 +97,7 @@ async def test_a_second_cancel_interrupts_the_cleanup(wait: Wait, instant: Insta
     antecedents=("in the cleanup",),
     fair=lambda wait, again: wait is not A_SHIELDED_EVENT,
     qualification="what the cleanup waits for is in no shield of its own",
+    needs=(TASKS,),
 )
 @given(wait=every((*SCOPED_PENDING, A_SHIELDED_EVENT)), again=flags())
 async def test_the_first_cancel_interrupts_the_cleanup(
@@ -141,6 +144,7 @@ ANSWER = Claim(
     "asyncio",
     expect=refuted("wait_for() passes the second cancel on to the cleanup"),
     antecedents=("in the cleanup", "cancelled again"),
+    needs=(TIMERS, TASKS),
 )
 @given(awaits=up_to(3, least=1), again=up_to(3))
 async def test_wait_for_protects_a_cleanup(awaits: int, again: int) -> None:
@@ -174,6 +178,7 @@ async def test_wait_for_protects_a_cleanup(awaits: int, again: int) -> None:
     "trio",
     expect=refuted("in a cancelled scope the cleanup is cancelled at its first await, in time"),
     antecedents=("in the cleanup",),
+    needs=(TASKS,),
 )
 @given(limit=every(("fail_after", "move_on_after")), awaits=up_to(3), again=flags())
 async def test_a_time_limit_protects_a_cleanup(
@@ -209,7 +214,7 @@ LEVEL = law(
 )
 
 
-@LEVEL.states("anyio", "trio", expect=holds(), antecedents=("in the cleanup",))
+@LEVEL.states("anyio", "trio", expect=holds(), antecedents=("in the cleanup",), needs=(TASKS,))
 @given(
     wait=every([wait for wait in SCOPED_READY if wait.suspends]),
     attempts=up_to(3, least=1),
@@ -258,7 +263,7 @@ EDGE = law(
 COMPLETED_FROM_OUTSIDE = [wait for wait in ASYNCIO_PENDING if wait.complete]
 
 
-@EDGE.states("asyncio", expect=holds(), antecedents=("in the cleanup",))
+@EDGE.states("asyncio", expect=holds(), antecedents=("in the cleanup",), needs=(TASKS,))
 @given(
     waits=sequences(COMPLETED_FROM_OUTSIDE, least=1, most=3),
     again=up_to(3),
@@ -292,7 +297,8 @@ async def test_one_cancel_interrupts_once(waits: tuple[Wait, ...], again: int) -
     await asyncio.wait([task])
     expected = [again] if 1 <= again <= len(waits) else []
     assert interrupted == expected, (
-        f"cancelled again in {expected} of {waits}, the cleanup was interrupted in {interrupted}"
+        f"of the {len(waits)} awaits of a cleanup, by number, those were to be interrupted in which"
+        f" the task was cancelled again: {expected}; but interrupted were {interrupted}"
     )
 
 
@@ -328,7 +334,9 @@ async def finish(cleanup: Callable[[], Awaitable[None]]) -> None:
         raise interruption
 
 
-@SHIELDED.states("asyncio", expect=holds(), antecedents=("cancelled in the cleanup",))
+@SHIELDED.states(
+    "asyncio", expect=holds(), antecedents=("cancelled in the cleanup",), needs=(TASKS,)
+)
 @given(cancels=sequences(range(3), least=1, most=4), entered_by_a_cancel=flags())
 async def test_a_shielded_cleanup_ends(cancels: tuple[int, ...], entered_by_a_cancel: bool) -> None:
     """`cancels` says how many cancels come in each of the cleanup's awaits."""
@@ -357,12 +365,14 @@ async def test_a_shielded_cleanup_ends(cancels: tuple[int, ...], entered_by_a_ca
         await settle()
         task.cancel()
     await asyncio.wait([task])
-    assert ended, f"the cleanup did not end: {cancels} cancels came in its awaits"
+    assert ended, f"the shielded cleanup did not end: {cancels} cancels came in its awaits"
     asked = entered_by_a_cancel or any(cancels)
     assert task.cancelled() == asked, f"a cancel was {'lost' if asked else 'invented'}"
 
 
-@SHIELDED.states("anyio", "trio", expect=holds(), antecedents=("cancelled in the cleanup",))
+@SHIELDED.states(
+    "anyio", "trio", expect=holds(), antecedents=("cancelled in the cleanup",), needs=(TASKS,)
+)
 @given(
     cancels=sequences(range(3), least=1, most=4),
     scopes=up_to(2, least=1),
@@ -392,5 +402,8 @@ async def test_a_cleanup_in_a_shielded_scope_ends(
                 ended.append("the cleanup")
             await library.sleep(0)
             went_on.append("past the next checkpoint")
-    assert ended, f"the cleanup did not end: scopes {cancels} were cancelled in its awaits"
+    assert ended, (
+        "the shielded cleanup did not end: by number (0: none), these scopes around it were"
+        f" cancelled before its awaits: {cancels}"
+    )
     assert bool(went_on) != asked, f"a cancel was {'lost' if asked else 'invented'}"

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.instants import NEVER, SOON, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
@@ -91,6 +92,7 @@ SLOW = Claim(
     fair=lambda ending, awaits, cancelled: ending == BY_HAND and cancelled,
     qualification="a loop that is run by run_until_complete() and closed with the cancelled task"
     " still on it",
+    needs=(TIMERS, TASKS),
 )
 @given(
     ending=every((BY_HAND, RETURNS, RAISES, INTERRUPTED)),
@@ -137,6 +139,7 @@ def test_the_loop_is_closed_under_a_slow_finally(
     "trio",
     expect=refuted("run() ends only when every task has ended, and its `finally` with it"),
     antecedents=("the finally awaits",),
+    needs=(TIMERS, TASKS),
 )
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)),
@@ -183,7 +186,9 @@ WAITED_FOR = law(
 )
 
 
-@WAITED_FOR.states("asyncio", expect=holds(), antecedents=("a finally was left to run",))
+@WAITED_FOR.states(
+    "asyncio", expect=holds(), antecedents=("a finally was left to run",), needs=(TIMERS, TASKS)
+)
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)),
     awaits=up_to(3),
@@ -217,11 +222,18 @@ def test_run_waits_for_every_finally(
     with expected_to_end():
         run(main())
     assert sorted(begun) == sorted(ended) == list(range(tasks)), (
-        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it"
+        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it:"
+        " all were to"
     )
 
 
-@WAITED_FOR.states("anyio", "trio", expect=holds(), antecedents=("a finally was left to run",))
+@WAITED_FOR.states(
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("a finally was left to run",),
+    needs=(TIMERS, TASKS),
+)
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)),
     awaits=up_to(3),
@@ -258,7 +270,8 @@ def test_run_waits_for_every_shielded_finally(
     with expected_to_end():
         run(main)
     assert sorted(begun) == sorted(ended) == list(range(tasks)), (
-        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it"
+        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it:"
+        " all were to"
     )
 
 
@@ -270,7 +283,9 @@ AGAIN = law(
 )
 
 
-@AGAIN.states("asyncio", expect=holds(), antecedents=("it was cleaning up at the end",))
+@AGAIN.states(
+    "asyncio", expect=holds(), antecedents=("it was cleaning up at the end",), needs=(TASKS,)
+)
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)), entered=every(("by a cancel", "by its own end"))
 )
@@ -299,7 +314,9 @@ def test_run_cancels_in_the_finally(ending: str, entered: str, run: Run) -> None
 
     with expected_to_end():
         run(main())
-    assert interrupted == [True], f"{ending}: the finally was not cancelled"
+    assert interrupted == [True], (
+        f"{ending}: a task was in its finally, and the await there was not cancelled"
+    )
 
 
 AGAIN.not_applicable(
@@ -327,6 +344,7 @@ MAIN_ENDS = "the task is the main one, and the program ends with it"
     "asyncio",
     expect=refuted("asyncio.run() waits only for the tasks that are there when the main one ends"),
     antecedents=("put off",),
+    needs=(TIMERS, TASKS),
 )
 @given(then=every((GOES_ON, ENDS, CANCELS_AND_ENDS, MAIN_ENDS)), seconds=every((0, SOON, 0.05)))
 def test_a_cleanup_put_off_is_carried_out(then: str, seconds: float, run: Run) -> None:
@@ -374,6 +392,7 @@ OWN = "the cancelled group itself"
     fair=lambda into, awaits: into == OUTSIDE,
     qualification="put off into a group outside the cancelled scope, not cancelled itself:"
     " the group waits for it",
+    needs=(TIMERS, TASKS),
 )
 @given(into=every((OUTSIDE, OWN, BOTH)), awaits=up_to(3))
 async def test_a_cleanup_put_off_into_a_group_is_carried_out(
@@ -414,7 +433,7 @@ BORN = {
 }
 
 
-@NEWBORN.states("asyncio", expect=holds(), antecedents=("created",))
+@NEWBORN.states("asyncio", expect=holds(), antecedents=("created",), needs=(TASKS,))
 @given(born=every(BORN), ending=every((RETURNS, RAISES, INTERRUPTED)), count=up_to(3, least=1))
 def test_run_waits_for_what_there_is(born: str, ending: str, count: int, run: Run) -> None:
     kept: list[asyncio.Task[None]] = []
@@ -448,7 +467,8 @@ def test_run_waits_for_what_there_is(born: str, ending: str, count: int, run: Ru
     ended = [task.cancelled() for task in kept]
     collect(kept)
     assert ended == [BORN[born]] * count, (
-        f"{ending}: of {count} tasks created {born}, {sum(ended)} were cancelled and waited for"
+        f"{ending}: of {count} tasks created {born}, {sum(ended)} were cancelled and waited for,"
+        f" not {count * BORN[born]}"
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import trio
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import running_task, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, sequences, up_to
+from conformance.programs.suspension import Watched
 from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
 
 TASK = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task"
@@ -32,47 +33,40 @@ NOT_STARTED = "not started"
 STATES = (WAITING, JUST_COMPLETED, RUNNING, NOT_STARTED)
 
 
-def what_is_ready() -> Callable[[], str]:
-    """A question that can be asked now and again: what is ready to go on in the running loop?
+def what_is_ready(body: Watched) -> str:
+    """What is ready to go on now?
 
-    asyncio: how many futures are done, of those that the loop makes from now on.  trio: how many
-    tasks are ready to run.
+    asyncio: whether the future that ``body`` waits for is done.  trio: how many tasks are ready to run.
     """
     if trio.lowlevel.in_trio_run():
-        return lambda: f"{trio.lowlevel.current_statistics().tasks_runnable} tasks ready to run"
-    loop = asyncio.get_running_loop()
-    futures: list[asyncio.Future[Any]] = []
-    make = loop.create_future
-
-    def create_future() -> asyncio.Future[Any]:
-        futures.append(make())
-        return futures[-1]
-
-    loop.create_future = create_future  # type: ignore[method-assign]  # this loop is ours alone
-    return lambda: f"{sum(future.done() for future in futures)} of the futures done"
+        return f"{trio.lowlevel.current_statistics().tasks_runnable} tasks ready to run"
+    if not isinstance(body.request, asyncio.Future):
+        return "no future waited for"
+    return f"the future waited for {'done' if body.request.done() else 'pending'}"
 
 
 @ONLY_A_MARK.states(
     "asyncio",
     expect=refuted("the future that the task waits for is cancelled within the call"),
     antecedents={"cancelled while waiting": 0.2, "cancelled in another state": 0.2},
+    needs=(TASKS,),
 )
 @given(state=every(STATES), wait=every(ASYNCIO_PENDING))
 async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait) -> None:
-    ready = what_is_ready()
     waiting = await wait.new()
+    waits = Watched(waiting.wait())
     seen: list[str] = []
 
     def cancel(task: asyncio.Task[None]) -> None:
         antecedent("cancelled while waiting" if state == WAITING else "cancelled in another state")
-        seen.append(ready())
+        seen.append(what_is_ready(waits))
         task.cancel()
-        seen.append(ready())
+        seen.append(what_is_ready(waits))
 
     async def body() -> None:
         if state == RUNNING:
             cancel(running_task())
-        await waiting.wait()
+        await waits
 
     task = asyncio.ensure_future(body())
     if state != NOT_STARTED:
@@ -93,27 +87,28 @@ async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait)
     "trio",
     expect=refuted("what waits in the scope is made ready to run within the call"),
     antecedents={"cancelled while waiting": 0.2, "cancelled in another state": 0.2},
+    needs=(TASKS,),
 )
 @given(state=every(STATES), wait=every(SCOPED_PENDING))
 async def test_cancelling_a_scope_changes_nothing_at_once(
     library: Any, state: str, wait: ScopedWait
 ) -> None:
-    ready = what_is_ready()
     waiting = await wait.of(library).new()
+    waits = Watched(waiting.wait())
     scope = library.CancelScope()
     seen: list[str] = []
 
     def cancel() -> None:
         antecedent("cancelled while waiting" if state == WAITING else "cancelled in another state")
-        seen.append(ready())
+        seen.append(what_is_ready(waits))
         scope.cancel()
-        seen.append(ready())
+        seen.append(what_is_ready(waits))
 
     async def body() -> None:
         with scope:
             if state == RUNNING:
                 cancel()
-            await waiting.wait()
+            await waits
 
     async with open_group(library) as group:
         group.start_soon(body)
@@ -139,7 +134,10 @@ CANCELS_THE_FUTURE = law(
 
 
 @CANCELS_THE_FUTURE.states(
-    "asyncio", expect=holds(), antecedents=("cancelled while waiting", "others wait for it too")
+    "asyncio",
+    expect=holds(),
+    antecedents=("cancelled while waiting", "others wait for it too"),
+    needs=(TASKS,),
 )
 @given(
     between=sequences(("a coroutine", "a task", "gather()"), most=3),

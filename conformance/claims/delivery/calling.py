@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import open_group
@@ -24,13 +25,6 @@ from conformance.programs.waits import (
 TASK_CANCEL = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancel"
 SCOPE_CANCEL = "https://trio.readthedocs.io/en/stable/reference-core.html#trio.CancelScope.cancel"
 
-WAIT_FOR_PREFERS_THE_RESULT = refuted(
-    "before 3.12, wait_for() returns the result of what completed in the same turn and drops the"
-    " cancel",
-    when="python<3.12",
-    issue="https://github.com/python/cpython/issues/86296",
-)
-
 
 THE_CALL = Claim(
     "DELIVER-01",
@@ -44,6 +38,7 @@ THE_CALL = Claim(
     "asyncio",
     expect=refuted("there is no asyncio.cancel(): tasks, futures and handles have the method"),
     antecedents=("the function was looked for",),
+    needs=(TASKS,),
 )
 @given(with_the_task=flags())
 async def test_asyncio_cancel_cancels(with_the_task: bool) -> None:
@@ -68,6 +63,7 @@ async def test_asyncio_cancel_cancels(with_the_task: bool) -> None:
     "trio",
     expect=refuted("there is no such function: cancel() is a method of the scope"),
     antecedents=("the function was looked for",),
+    needs=(TASKS,),
 )
 @given(with_the_scope=flags())
 async def test_the_library_has_a_function_that_cancels(library: Any, with_the_scope: bool) -> None:
@@ -91,8 +87,9 @@ CANCEL_ENDS_A_TASK = law(
 
 @CANCEL_ENDS_A_TASK.states(
     "asyncio",
-    expect=(WAIT_FOR_PREFERS_THE_RESULT, holds()),
+    expect=holds(),
     antecedents=("cancel() returned True",),
+    needs=(TASKS,),
 )
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_a_task_whose_cancel_was_accepted_ends_cancelled(
@@ -136,7 +133,11 @@ SCOPE_ENDS_A_WAIT = law(
 
 
 @SCOPE_ENDS_A_WAIT.states(
-    "anyio", "trio", expect=holds(), antecedents=("cancelled before the scope was left",)
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("cancelled before the scope was left",),
+    needs=(TASKS,),
 )
 @given(wait=every(SCOPED_PENDING + SCOPED_READY + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_a_cancelled_scope_ends_the_wait(

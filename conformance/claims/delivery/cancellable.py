@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     BEFORE_FIRST_STEP,
     BY_ITSELF,
@@ -52,6 +53,7 @@ ARRIVES = (BEFORE_FIRST_STEP, BY_ITSELF, WAITING, CANCEL_THEN_COMPLETION)
         "without any await it is cancelled before its first step, or its result is thrown away"
     ),
     antecedents=("it was cancelled",),
+    needs=(TASKS,),
 )
 @given(
     wait=every((None, *ASYNCIO_READY, *ASYNCIO_PENDING, A_TASK_THAT_REFUSES)),
@@ -94,7 +96,9 @@ async def test_a_task_can_be_cancelled_exactly_if_it_suspends(
         )
 
 
-@CANCELLABLE.states("anyio", "trio", expect=holds(), antecedents=("it was cancelled",))
+@CANCELLABLE.states(
+    "anyio", "trio", expect=holds(), antecedents=("it was cancelled",), needs=(TASKS,)
+)
 @given(
     wait=every((None, *SCOPED_READY, *SCOPED_PENDING, A_SHIELDED_EVENT)),
     instant=every(ARRIVES),
@@ -155,7 +159,9 @@ HANDED_ON = law(
 )
 
 
-@HANDED_ON.states("asyncio", expect=holds(), antecedents=("the innermost task refused",))
+@HANDED_ON.states(
+    "asyncio", expect=holds(), antecedents=("the innermost task refused",), needs=(TASKS,)
+)
 @given(depth=up_to(4, least=1), answer=every(("raise it", "return", "fail")), slow=flags())
 async def test_a_cancel_is_handed_on_to_the_awaited_task(
     depth: int, answer: str, slow: bool
@@ -187,7 +193,10 @@ async def test_a_cancel_is_handed_on_to_the_awaited_task(
     await asyncio.wait([task])
     if answer != "raise it":
         antecedent("the innermost task refused")
-    assert cancelled == ["the innermost task"], f"{depth} tasks further in, nobody was cancelled"
+    assert cancelled == ["the innermost task"], (
+        f"the outermost of {depth + 1} tasks that await one another was cancelled, and the"
+        " innermost was not"
+    )
     seen = (
         "raise it"
         if task.cancelled()
@@ -221,7 +230,7 @@ SLEEP = Claim(
 DELAYS = (1, 0, 0.001, 3600)
 
 
-@SLEEP.states("asyncio", expect=holds(), antecedents=("cancelled at the sleep",))
+@SLEEP.states("asyncio", expect=holds(), antecedents=("cancelled at the sleep",), needs=(TASKS,))
 @given(delay=every(DELAYS), depth=up_to(2), by_itself=flags())
 async def test_a_task_is_cancelled_at_its_sleep(delay: float, depth: int, by_itself: bool) -> None:
     went_through = False
@@ -243,7 +252,9 @@ async def test_a_task_is_cancelled_at_its_sleep(delay: float, depth: int, by_its
     assert task.cancelled() and not went_through, f"asyncio.sleep({delay}) was not interrupted"
 
 
-@SLEEP.states("anyio", "trio", expect=holds(), antecedents=("cancelled at the sleep",))
+@SLEEP.states(
+    "anyio", "trio", expect=holds(), antecedents=("cancelled at the sleep",), needs=(TASKS,)
+)
 @given(delay=every(DELAYS), depth=up_to(2), by_itself=flags())
 async def test_a_scope_is_cancelled_at_a_sleep(
     library: Any, delay: float, depth: int, by_itself: bool
@@ -290,6 +301,7 @@ QUEUE_GET = Claim(
     antecedents=("cancelled at the get()",),
     fair=lambda items, kind, by_itself: items == 0,
     qualification="It is one as long as the queue is empty.",
+    needs=(TASKS,),
 )
 @given(
     items=up_to(2),
@@ -321,7 +333,9 @@ async def test_a_task_is_cancelled_at_its_get(items: int, kind: str, by_itself: 
     )
 
 
-@QUEUE_GET.states("anyio", "trio", expect=holds(), antecedents=("cancelled at the receive()",))
+@QUEUE_GET.states(
+    "anyio", "trio", expect=holds(), antecedents=("cancelled at the receive()",), needs=(TASKS,)
+)
 @given(items=up_to(2), by_itself=flags())
 async def test_a_scope_is_cancelled_at_a_receive(library: Any, items: int, by_itself: bool) -> None:
     """The queue of anyio and trio is a channel in memory."""

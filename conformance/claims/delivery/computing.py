@@ -24,6 +24,7 @@ from conformance.claim import (
     qualified,
     refuted,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import running_task, settle, turns
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
@@ -64,6 +65,7 @@ def from_a_thread(call: Callable[[], object]) -> None:
     "asyncio",
     expect=refuted("it computes to its end, and then its result is thrown away"),
     antecedents=("cancelled",),
+    needs=(TASKS,),
 )
 @given(where=every(FROM_WHERE), returns=every(RESULTS), at_step=up_to(2))
 async def test_a_computing_task_is_not_affected(
@@ -96,7 +98,7 @@ async def test_a_computing_task_is_not_affected(
     )
 
 
-@UNAFFECTED.states("anyio", "trio", expect=holds(), antecedents=("cancelled",))
+@UNAFFECTED.states("anyio", "trio", expect=holds(), antecedents=("cancelled",), needs=(TASKS,))
 @given(where=every(FROM_WHERE), returns=every(RESULTS), at_step=up_to(2))
 async def test_a_computing_scope_is_not_affected(
     library: Any, where: str, returns: str | None, at_step: int
@@ -137,7 +139,7 @@ RESULT_THROWN_AWAY = law(
 
 
 @RESULT_THROWN_AWAY.states(
-    "asyncio", expect=holds(), antecedents=("it would have returned", "it raised")
+    "asyncio", expect=holds(), antecedents=("it would have returned", "it raised"), needs=(TASKS,)
 )
 @given(
     where=every(FROM_WHERE[:2]),
@@ -170,12 +172,19 @@ async def test_the_result_of_a_task_cancelled_as_it_computes_is_thrown_away(
     task = asyncio.ensure_future(compute())
     await asyncio.wait([task])
     antecedent("it raised" if raises else "it would have returned")
-    assert steps == [0, 1, 2], f"cancelled {where} at step {at_step}: it took {steps}"
+    assert steps == [0, 1, 2], (
+        f"cancelled {where} at step {at_step}: of its steps 0, 1, 2 the task took {steps}"
+    )
     if raises:
         assert not task.cancelled(), "it raised KeyError, and the task says it was cancelled"
-        assert isinstance(task.exception(), KeyError), f"it ended with {task.exception()!r}"
+        assert isinstance(task.exception(), KeyError), (
+            f"it raised KeyError, and ended with {task.exception()!r}"
+        )
     else:
-        assert task.cancelled(), f"the task kept its result, {task.result()!r}"
+        assert task.cancelled(), (
+            f"cancelled {where} while it ran, the task kept {task.result()!r}: it was to end as"
+            " cancelled"
+        )
 
 
 RESULT_THROWN_AWAY.not_applicable(
@@ -239,6 +248,7 @@ OUTSIDE_DEBUG = "It holds outside asyncio's debug mode."
     antecedents=("it went on after the cancel",),
     fair=lambda debug, **_: not debug,
     qualification=OUTSIDE_DEBUG,
+    needs=(TASKS,),
 )
 @given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2), awaited=flags())
 async def test_a_computing_task_goes_on_in_silence(
@@ -273,6 +283,7 @@ async def test_a_computing_task_goes_on_in_silence(
     antecedents=("it went on after the cancel",),
     fair=lambda debug, **_: not debug,
     qualification=OUTSIDE_DEBUG,
+    needs=(TASKS,),
 )
 @given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2))
 async def test_a_computing_scope_goes_on_in_silence(
@@ -322,7 +333,9 @@ def check_the_slow_steps(messages: list[str], debug: bool, steps: int) -> None:
         assert not slow, f"outside debug mode the log says: {slow[0].split(' ')[0]} ..."
 
 
-@SLOW_STEPS_ARE_LOGGED.states("asyncio", expect=holds(), antecedents=("debug mode", "cancelled"))
+@SLOW_STEPS_ARE_LOGGED.states(
+    "asyncio", expect=holds(), antecedents=("debug mode", "cancelled"), needs=(TASKS,)
+)
 @given(debug=flags(), cancelled=flags(), steps=up_to(3, least=1))
 async def test_slow_steps_are_logged_in_debug_mode(
     debug: bool, cancelled: bool, steps: int
@@ -352,6 +365,7 @@ async def test_slow_steps_are_logged_in_debug_mode(
     "anyio",
     expect=(not_applicable(NO_DEBUG_MODE, on=("trio",)), holds()),
     antecedents=("debug mode", "cancelled"),
+    needs=(TASKS,),
 )
 @given(debug=flags(), cancelled=flags(), steps=up_to(3, least=1))
 async def test_slow_steps_in_a_scope_are_logged_in_debug_mode(

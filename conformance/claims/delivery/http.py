@@ -21,6 +21,7 @@ from conformance.claim import (
     not_applicable,
     refuted,
 )
+from conformance.claims.loop import SOCKETS, TASKS
 from conformance.programs.instants import turns
 from conformance.programs.space import every
 
@@ -141,6 +142,7 @@ async def cancel_a_scope(library: Any, get: Any, stage: str) -> bool:
     ),
     antecedents=("aiohttp is installed",),
     io=True,
+    needs=(TASKS,),
 )
 @given(stage=every(STAGES))
 async def test_a_task_is_cancelled_at_aiohttp_get(stage: str) -> None:
@@ -162,6 +164,7 @@ async def test_a_task_is_cancelled_at_aiohttp_get(stage: str) -> None:
     ),
     antecedents=("aiohttp is installed",),
     io=True,
+    needs=(TASKS,),
 )
 @given(stage=every(STAGES))
 async def test_a_scope_is_cancelled_at_aiohttp_get(library: Any, stage: str) -> None:
@@ -194,6 +197,7 @@ SESSION_GET = law(
     expect=(holds(when="aiohttp>=2"), NOT_INSTALLED),
     antecedents=("aiohttp is installed",),
     io=True,
+    needs=(TASKS, SOCKETS),
 )
 @given(stage=every(STAGES))
 async def test_a_task_is_cancelled_at_a_request(stage: str) -> None:
@@ -211,6 +215,7 @@ async def test_a_task_is_cancelled_at_a_request(stage: str) -> None:
     expect=(NOT_ON_TRIO, holds(when="aiohttp>=2"), NOT_INSTALLED),
     antecedents=("aiohttp is installed",),
     io=True,
+    needs=(TASKS, SOCKETS),
 )
 @given(stage=every(STAGES))
 async def test_a_scope_is_cancelled_at_a_request(library: Any, stage: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import given
 
-from conformance.claim import antecedent, holds, law, refuted
+from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, up_to
@@ -35,15 +36,9 @@ SHARED = (
 
 @NOTHING_IS_LOST.states(
     "asyncio",
-    expect=(
-        refuted(
-            "before 3.13, a Condition forgets the notify() that a cancelled waiter was given",
-            when="python<3.13",
-            issue="https://github.com/python/cpython/issues/112202",
-        ),
-        holds(),
-    ),
+    expect=holds(),
     antecedents=("cancelled and completed", "cancelled and completed in the same turn"),
+    needs=(TASKS,),
 )
 @given(
     wait=every(wait for wait in ASYNCIO_PENDING if wait.name in SHARED),
@@ -76,6 +71,7 @@ async def test_what_a_cancelled_task_waited_for_is_not_lost(wait: Wait, instant:
     "trio",
     expect=holds(),
     antecedents=("cancelled and completed", "cancelled and completed in the same turn"),
+    needs=(TASKS,),
 )
 @given(
     wait=every(wait for wait in SCOPED_PENDING if wait.name in SHARED),
@@ -125,7 +121,9 @@ A_FAILED_SEND = law(
 )
 
 
-@A_FAILED_SEND.states("asyncio", expect=holds(), antecedents=("the put was cancelled",))
+@A_FAILED_SEND.states(
+    "asyncio", expect=holds(), antecedents=("the put was cancelled",), needs=(TASKS,)
+)
 @given(instant=every(INSTANTS), room=up_to(2, least=1))
 async def test_a_put_that_raises_has_not_put(instant: Instant, room: int) -> None:
     queue: asyncio.Queue[str] = asyncio.Queue(maxsize=room)
@@ -139,21 +137,14 @@ async def test_a_put_that_raises_has_not_put(instant: Instant, room: int) -> Non
     if task.cancelled():
         antecedent("the put was cancelled")
     assert ("ours" in items) is not task.cancelled(), (
-        f"{instant.name}: put() {'raised' if task.cancelled() else 'returned'}, and the queue holds"
-        f" {items}"
+        f"cancelled {instant.name}: put() {'raised' if task.cancelled() else 'returned'}, and the"
+        f" queue holds {items}"
     )
 
 
 @A_FAILED_SEND.states(
-    "anyio",
-    expect=refuted(
-        "receive_nowait() takes the item of a sender that was cancelled in the same turn, whose"
-        " send() raises all the same",
-        issue="docs/findings/anyio-send-raises-though-delivered.md",
-    ),
-    antecedents=("the send was cancelled",),
+    "anyio", "trio", expect=holds(), antecedents=("the send was cancelled",), needs=(TASKS,)
 )
-@A_FAILED_SEND.states("trio", expect=holds(), antecedents=("the send was cancelled",))
 @given(instant=every(INSTANTS), room=up_to(2))
 async def test_a_send_that_raises_has_not_sent(library: Any, instant: Instant, room: int) -> None:
     open_stream = getattr(library, "open_memory_channel", None)
@@ -191,5 +182,6 @@ async def test_a_send_that_raises_has_not_sent(library: Any, instant: Instant, r
     if not returned:
         antecedent("the send was cancelled")
     assert ("ours" in received) is returned, (
-        f"{instant.name}: send() {'returned' if returned else 'raised'}, and {received} arrived"
+        f"cancelled {instant.name}: send() {'returned' if returned else 'raised'}, and what arrived"
+        f" is {received}"
     )

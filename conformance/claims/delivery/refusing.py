@@ -17,6 +17,7 @@ from conformance.claim import (
     not_applicable,
     qualified,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
@@ -54,6 +55,7 @@ BY_FORCE = Claim(
     antecedents=("it was cancelled and refused",),
     fair=lambda instant, wait, refusals: instant.started,
     qualification="It holds from the task's first step on.",
+    needs=(TASKS,),
 )
 @given(
     instant=every(INSTANTS),
@@ -90,7 +92,9 @@ async def test_a_task_that_refuses_runs_to_its_own_end(
     )
 
 
-@BY_FORCE.states("anyio", "trio", expect=holds(), antecedents=("it was cancelled and refused",))
+@BY_FORCE.states(
+    "anyio", "trio", expect=holds(), antecedents=("it was cancelled and refused",), needs=(TASKS,)
+)
 @given(
     instant=every(INSTANTS),
     wait=every((*SCOPED_READY, *SCOPED_PENDING)),
@@ -139,7 +143,10 @@ NEVER_RUNS = law(
 
 
 @NEVER_RUNS.states(
-    "asyncio", expect=(NEVER_STARTED, holds()), antecedents=("cancelled before its first step",)
+    "asyncio",
+    expect=(NEVER_STARTED, holds()),
+    antecedents=("cancelled before its first step",),
+    needs=(TASKS,),
 )
 @given(
     wait=every((None, *ASYNCIO_READY, *ASYNCIO_PENDING)),
@@ -188,7 +195,11 @@ STARTS_ALL_THE_SAME = law(
 
 
 @STARTS_ALL_THE_SAME.states(
-    "anyio", "trio", expect=holds(), antecedents=("the scope was cancelled before the first step",)
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("the scope was cancelled before the first step",),
+    needs=(TASKS,),
 )
 @given(
     wait=every((None, *SCOPED_READY, *SCOPED_PENDING)),
@@ -219,7 +230,9 @@ async def test_a_child_of_a_cancelled_scope_runs_to_its_first_checkpoint(
         antecedent("the scope was cancelled before the first step")
         group.cancel_scope.cancel()
     has_a_checkpoint = wait is not None and wait.suspends
-    assert started == siblings + 1, f"{siblings + 1} children in a cancelled scope, {started} ran"
+    assert started == siblings + 1, (
+        f"{siblings + 1} children were started in a cancelled scope, and {started} took a first step"
+    )
     assert got_through == (0 if has_a_checkpoint else siblings + 1), (
         f"children that await {wait.name if wait else 'nothing'}: {got_through} got past it"
     )

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, exists, holds, law, refuted
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS, TIMERS
 from conformance.programs.instants import MANY, SOON, settle, turns
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every
@@ -85,6 +86,7 @@ async def whoever_cancelled_is_told(who: str, waiting: Waiting, returns: bool) -
     "asyncio",
     expect=refuted("wait_for() then returns what the body returned: there was no timeout"),
     antecedents=("the cancellation was caught",),
+    needs=(TIMERS, TASKS),
 )
 @given(who=every(CANCELLERS), wait=every(ASYNCIO_PENDING))
 async def test_to_return_after_a_cancel_is_fine(who: str, wait: Wait) -> None:
@@ -150,6 +152,7 @@ async def whoever_cancelled_the_scope_is_told(
     "trio",
     expect=refuted("fail_after() then raises nothing: as far as it knows there was no timeout"),
     antecedents=("the cancellation was caught",),
+    needs=(TIMERS, TASKS),
 )
 @given(who=every(SCOPED_CANCELLERS), wait=every(SCOPED_PENDING))
 async def test_to_return_after_a_scope_was_cancelled_is_fine(
@@ -169,7 +172,9 @@ RAISING_AGAIN = law(
 )
 
 
-@RAISING_AGAIN.states("asyncio", expect=holds(), antecedents=("the cancellation was caught",))
+@RAISING_AGAIN.states(
+    "asyncio", expect=holds(), antecedents=("the cancellation was caught",), needs=(TIMERS, TASKS)
+)
 @given(who=every(CANCELLERS), wait=every(ASYNCIO_PENDING))
 async def test_whoever_cancelled_is_told_if_it_is_raised_again(who: str, wait: Wait) -> None:
     assert await whoever_cancelled_is_told(who, await wait.new(), returns=False), (
@@ -177,7 +182,13 @@ async def test_whoever_cancelled_is_told_if_it_is_raised_again(who: str, wait: W
     )
 
 
-@RAISING_AGAIN.states("anyio", "trio", expect=holds(), antecedents=("the cancellation was caught",))
+@RAISING_AGAIN.states(
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("the cancellation was caught",),
+    needs=(TIMERS, TASKS, SLEEPS_FOR_EVER),
+)
 @given(who=every(SCOPED_CANCELLERS), wait=every(SCOPED_PENDING))
 async def test_whoever_cancelled_the_scope_is_told_if_it_is_raised_again(
     library: Any, who: str, wait: ScopedWait

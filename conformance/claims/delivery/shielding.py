@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import running_task, turns
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.suspension import Watched, suspends
@@ -58,6 +59,7 @@ def something(kind: str) -> Any:
     antecedents=("awaited a shield",),
     fair=lambda shielded, **_: shielded in HAVE_TO_WAIT,
     qualification="It yields where what is shielded has to wait for something itself.",
+    needs=(TASKS,),
 )
 @given(shielded=every(SHIELDED), depth=up_to(3, least=1))
 async def test_awaiting_a_shield_yields(shielded: str, depth: int) -> None:
@@ -76,6 +78,7 @@ async def test_awaiting_a_shield_yields(shielded: str, depth: int) -> None:
     antecedents=("awaited in a shield",),
     fair=lambda wait, **_: wait.suspends,
     qualification="It yields where what is shielded contains a checkpoint.",
+    needs=(TASKS,),
 )
 @given(wait=every(reversed(SCOPED_READY)), depth=up_to(3, least=1))
 async def test_a_shielded_scope_yields(library: Any, wait: ScopedWait, depth: int) -> None:
@@ -100,7 +103,10 @@ A_SHIELD_ADDS_NOTHING = law(
 
 
 @A_SHIELD_ADDS_NOTHING.states(
-    "asyncio", expect=holds(), antecedents=("it was done already", "it had to be waited for")
+    "asyncio",
+    expect=holds(),
+    antecedents=("it was done already", "it had to be waited for"),
+    needs=(TASKS,),
 )
 @given(shielded=every(SHIELDED), depth=up_to(3), turns_before=up_to(3), cancelled=flags())
 async def test_a_shield_suspends_if_what_it_shields_is_not_done(
@@ -128,12 +134,13 @@ async def test_a_shield_suspends_if_what_it_shields_is_not_done(
     await asyncio.wait([asyncio.ensure_future(body())])
     antecedent("it was done already" if was_done else "it had to be waited for")
     assert suspended is not was_done, (
-        f"{depth} shields around {shielded}, done before: {was_done}, suspended: {suspended}"
+        f"{depth} shields around {shielded}, which was {'done' if was_done else 'not done'}:"
+        f" awaiting it {'suspended' if suspended else 'did not suspend'}"
     )
 
 
 @A_SHIELD_ADDS_NOTHING.states(
-    "anyio", "trio", expect=holds(), antecedents=("no checkpoint", "a checkpoint")
+    "anyio", "trio", expect=holds(), antecedents=("no checkpoint", "a checkpoint"), needs=(TASKS,)
 )
 @given(wait=every(SCOPED_READY), depth=up_to(3), cancelled=flags())
 async def test_a_shielded_scope_suspends_if_its_body_does(
@@ -158,5 +165,6 @@ async def test_a_shielded_scope_suspends_if_its_body_does(
     antecedent("a checkpoint" if wait.suspends else "no checkpoint")
     assert went_through, f"{depth} shields around {wait.name}: the cancel came through"
     assert suspended is wait.suspends, (
-        f"{depth} shields around {wait.name}, a checkpoint: {wait.suspends}, suspended: {suspended}"
+        f"{depth} shields around {wait.name}, which is {'a' if wait.suspends else 'no'} checkpoint:"
+        f" awaiting it {'suspended' if suspended else 'did not suspend'}"
     )

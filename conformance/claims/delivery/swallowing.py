@@ -19,6 +19,7 @@ from conformance.claim import (
     qualified,
     refuted,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import MANY, settle, turns
 from conformance.programs.space import every, sequences, up_to
 from conformance.programs.waits import (
@@ -114,6 +115,7 @@ async def swallow_and_go_on(later: Wait, swallows: int, *, uncancel: bool = Fals
     antecedents=("swallowed",),
     fair=lambda later, swallows: later is not A_FAILING_GROUP,
     qualification="It holds as long as no task group of the task fails later.",
+    needs=(TASKS,),
 )
 @given(later=every(LATER), swallows=up_to(3, least=1))
 async def test_a_swallowed_cancel_is_lost(later: Wait, swallows: int) -> None:
@@ -128,6 +130,7 @@ async def test_a_swallowed_cancel_is_lost(later: Wait, swallows: int) -> None:
     "trio",
     expect=refuted("it is raised again at every checkpoint until the scope is left"),
     antecedents=("swallowed",),
+    needs=(TASKS,),
 )
 @given(later=every((*SCOPED_READY, *SCOPED_PENDING)), swallows=up_to(3, least=1))
 async def test_a_swallowed_cancel_of_a_scope_is_lost(
@@ -159,7 +162,10 @@ EDGE_TRIGGERED = law(
 
 
 @EDGE_TRIGGERED.states(
-    "asyncio", expect=holds(), antecedents=("cancelled twice before it ran", "cancelled again")
+    "asyncio",
+    expect=holds(),
+    antecedents=("cancelled twice before it ran", "cancelled again"),
+    needs=(TASKS,),
 )
 @given(wait=every(ASYNCIO_PENDING), rounds=sequences((1, 2), least=1, most=3))
 async def test_every_cancel_raises_once(wait: Wait, rounds: tuple[int, ...]) -> None:
@@ -214,7 +220,7 @@ LEVEL_TRIGGERED = law(
 )
 
 
-@LEVEL_TRIGGERED.states("anyio", "trio", expect=holds(), antecedents=("swallowed",))
+@LEVEL_TRIGGERED.states("anyio", "trio", expect=holds(), antecedents=("swallowed",), needs=(TASKS,))
 @given(
     first=every((*SCOPED_READY, *SCOPED_PENDING)),
     swallows=up_to(4),
@@ -266,6 +272,7 @@ TAKEN_BACK = law(
         holds(),
     ),
     antecedents=("swallowed",),
+    needs=(TASKS,),
 )
 @given(later=every(LATER), swallows=up_to(3, least=1))
 async def test_a_cancel_that_was_taken_back_is_over(later: Wait, swallows: int) -> None:

@@ -21,6 +21,7 @@ from conformance.claim import (
     qualified,
     refuted,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, sequences, up_to
@@ -46,6 +47,7 @@ def _ends_cancelled(when: str, child: str, sibling: str, **_: object) -> bool:
     antecedents=("a child was cancelled",),
     fair=_ends_cancelled,
     qualification="The cancel ends the child, and no other child failed before.",
+    needs=(TASKS,),
 )
 @given(
     child=every(("gives way", "swallows it", "fails on its way out")),
@@ -131,6 +133,7 @@ async def test_a_cancelled_child_makes_gather_raise_cancelled_error(
     "trio",
     expect=refuted("a child cancelled in its own scope has ended, not failed: nothing is raised"),
     antecedents=("a child was cancelled",),
+    needs=(TASKS,),
 )
 @given(
     when=every(("while it waits", "before it starts")),
@@ -287,6 +290,7 @@ def _cancelled_alone(cancel: str, **_: object) -> bool:
     antecedents=("a child was cancelled",),
     fair=_cancelled_alone,
     qualification="The child is cancelled by itself, not by cancelling gather() or its parent.",
+    needs=(TASKS,),
 )
 @given(
     cancel=every(CANCELS),
@@ -311,6 +315,7 @@ async def test_the_cancelled_child_has_a_cancelled_error_in_its_place(
     antecedents=("a child was cancelled",),
     fair=_cancelled_alone,
     qualification="The child is cancelled by itself, not by cancelling gather() or its parent.",
+    needs=(TASKS,),
 )
 @given(
     cancel=every(CANCELS),
@@ -335,7 +340,7 @@ EXAMPLE = Claim(
 )
 
 
-@EXAMPLE.states("asyncio", expect=holds(), antecedents=("the first was cancelled",))
+@EXAMPLE.states("asyncio", expect=holds(), antecedents=("the first was cancelled",), needs=(TASKS,))
 @given(
     instant=every(INSTANTS),
     second=every(

@@ -16,6 +16,7 @@ from conformance.claim import (
     qualified,
     refuted,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.failures import ERRORS
 from conformance.programs.instants import NEVER, settle
 from conformance.programs.scopes import open_group
@@ -50,6 +51,7 @@ def _fails_while_gathered(when: str, **_: object) -> bool:
     antecedents=("another child still ran",),
     fair=_fails_while_gathered,
     qualification="The child fails after gather() was called.",
+    needs=(TASKS,),
 )
 @given(
     how=every(ERRORS),
@@ -180,7 +182,9 @@ FAILS_FIRST = law(
 )
 
 
-@FAILS_FIRST.states("asyncio", expect=holds(), antecedents=("another child still ran",))
+@FAILS_FIRST.states(
+    "asyncio", expect=holds(), antecedents=("another child still ran",), needs=(TASKS,)
+)
 @given(
     hows=sequences(ERRORS, least=1, most=2),
     backwards=flags(),

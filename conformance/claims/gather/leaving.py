@@ -12,6 +12,7 @@ from conformance.claim import (
     holds,
     law,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -194,6 +195,7 @@ FIRST_TO_END = law(
     "asyncio",
     expect=holds(),
     antecedents=("a child failed on its way out", "a child took time to clean up"),
+    needs=(TASKS,),
 )
 @given(on_cancel=sequences(ON_CANCEL, least=1, most=3), parents=flags())
 async def test_a_cancelled_gather_raises_what_the_first_child_ended_with(
@@ -244,7 +246,9 @@ async def test_a_cancelled_gather_raises_what_the_first_child_ended_with(
     assert raised == [expected], f"{case}: {expected} was to be raised, not {raised}"
     if ended:
         assert bool(early) == bool(at_once), f"{case}: gather() raised {early} before the cleanup"
-    assert requests in ([], [int(parents)]), f"{case}: cancelling() said {requests}"
+    assert requests in ([], [int(parents)]), (
+        f"{case}: cancelling() said {requests}, not {[int(parents)]}"
+    )
 
 
 FIRST_TO_END.not_applicable(
@@ -263,7 +267,7 @@ OVER = law(
 )
 
 
-@OVER.states("asyncio", expect=holds(), antecedents=("gather() raised",))
+@OVER.states("asyncio", expect=holds(), antecedents=("gather() raised",), needs=(TASKS,))
 @given(
     error=every((KeyError, asyncio.CancelledError)),
     others=up_to(3, least=1),
@@ -288,7 +292,9 @@ async def test_cancelling_a_gather_that_has_raised_does_nothing(
     ended = [done.done() and not done.cancelled() for done in siblings]
     if not gathering.cancelled():
         gathering.exception()  # asyncio logs a failure that nobody has looked at
-    assert answers == {False}, f"gather() had raised {error.__name__}: cancel() said {answers}"
+    assert answers == {False}, (
+        f"gather() had raised {error.__name__}: its cancel() was to say False, and said {answers}"
+    )
     assert all(ended), (
         f"gather() had raised {error.__name__}, and was cancelled:"
         f" {ended.count(False)} of {others} other children did not come to their end"

@@ -16,6 +16,7 @@ from conformance.claim import (
     law,
     qualified,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     INSTANTS,
     Instant,
@@ -61,6 +62,7 @@ def _no_child_fails(child: str, return_exceptions: bool, **_: object) -> bool:
     fair=_no_child_fails,
     qualification="With return_exceptions=True, or if no child fails as the cancel comes or on its"
     " way out.",
+    needs=(TASKS,),
 )
 @given(
     child=every(CHILDREN),
@@ -205,7 +207,9 @@ CANCELS_THE_REST = law(
 )
 
 
-@CANCELS_THE_REST.states("asyncio", expect=holds(), antecedents=("a child still waited",))
+@CANCELS_THE_REST.states(
+    "asyncio", expect=holds(), antecedents=("a child still waited",), needs=(TASKS,)
+)
 @given(
     waits=sequences((True, False), least=1, most=4),
     return_exceptions=flags(),
@@ -242,12 +246,14 @@ async def test_cancelling_gather_cancels_the_unfinished_children(
         done.cancel()
     expected = ["cancelled" if does else "its value" for does in waits]
     assert ends == expected, (
-        f"{'the parent' if parents else 'gather()'} was cancelled, {sum(waits)} of {len(waits)}"
-        f" children had not ended: they are {ends}"
+        f"{'the parent' if parents else 'gather()'} was cancelled, when {sum(waits)} of"
+        f" {len(waits)} children had not ended: the children are {ends}, not {expected}"
     )
 
 
-@CANCELS_THE_REST.states("anyio", "trio", expect=holds(), antecedents=("a child still waited",))
+@CANCELS_THE_REST.states(
+    "anyio", "trio", expect=holds(), antecedents=("a child still waited",), needs=(TASKS,)
+)
 @given(waits=sequences((True, False), least=1, most=4), cancels=up_to(2, least=1))
 async def test_cancelling_around_a_group_cancels_the_unfinished_children(
     library: ModuleType, waits: tuple[bool, ...], cancels: int
@@ -282,6 +288,6 @@ async def test_cancelling_around_a_group_cancels_the_unfinished_children(
         let_go.set()
     expected = ["cancelled" if does else "its value" for does in waits]
     assert seen == expected, (
-        f"the parent was cancelled, {sum(waits)} of {len(waits)} children had not ended:"
-        f" they are {seen}"
+        f"the parent was cancelled, when {sum(waits)} of {len(waits)} children had not ended: the"
+        f" children are {seen}, not {expected}"
     )

@@ -23,6 +23,7 @@ from conformance.claim import (
     not_applicable,
     qualified,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.failures import Grave
 from conformance.programs.instants import settle
 from conformance.programs.space import every, flags, orders, sequences
@@ -63,6 +64,7 @@ def _nothing_else_interferes(ends: tuple[str, ...], parent_cancelled: bool, **_:
     antecedents=("a child failed",),
     fair=_nothing_else_interferes,
     qualification="Nobody cancels the parent, and no child raises SystemExit or KeyboardInterrupt.",
+    needs=(TASKS,),
 )
 @given(
     return_exceptions=every((True, False)),
@@ -143,7 +145,7 @@ MIXED = Claim(
 KINDS = ("returns", "raises", "is cancelled")
 
 
-@MIXED.states("asyncio", expect=holds(), antecedents=("out of order", "a mixture"))
+@MIXED.states("asyncio", expect=holds(), antecedents=("out of order", "a mixture"), needs=(TASKS,))
 @given(
     order=orders(4),
     kinds=every(product(KINDS, repeat=4)),
@@ -216,7 +218,7 @@ IN_ORDER = law(
 )
 
 
-@IN_ORDER.states("asyncio", expect=holds(), antecedents=("out of order",))
+@IN_ORDER.states("asyncio", expect=holds(), antecedents=("out of order",), needs=(TASKS,))
 @given(order=orders(4), return_exceptions=flags(), again=flags(), in_one_turn=flags())
 async def test_results_are_in_the_order_of_the_arguments(
     order: tuple[int, ...], return_exceptions: bool, again: bool, in_one_turn: bool
@@ -252,6 +254,7 @@ async def test_results_are_in_the_order_of_the_arguments(
     "anyio",
     expect=(not_applicable("anyio.gather() came with anyio 4.15", when="anyio<4.15"), holds()),
     antecedents=("out of order",),
+    needs=(TASKS,),
 )
 @given(order=orders(4), in_one_turn=flags())
 async def test_anyios_results_are_in_the_order_of_the_arguments(
@@ -291,7 +294,7 @@ NOT_GATHERED = law(
 )
 
 
-@NOT_GATHERED.states("asyncio", expect=holds(), antecedents=("a child raised it",))
+@NOT_GATHERED.states("asyncio", expect=holds(), antecedents=("a child raised it",), needs=(TASKS,))
 @given(
     error=every((SystemExit, KeyboardInterrupt)),
     others=sequences(("had ended", "waits"), most=2),
@@ -333,7 +336,7 @@ def test_what_stops_the_loop_is_not_gathered(
     except BaseException as raised:  # what is raised is the question
         left = type(raised)
     assert left is error, (
-        f"a child raised {error.__name__}, asyncio.run() raised {left and left.__name__}"
+        f"a child raised {error.__name__}, asyncio.run() raised {left.__name__ if left else 'nothing'}"
     )
     assert not results, f"a child raised {error.__name__}, gather() gave {results[0]}"
 

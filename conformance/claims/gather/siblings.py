@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.claims.loop import TASKS
 from conformance.programs.failures import ERRORS
 from conformance.programs.instants import settle
 from conformance.programs.scopes import open_group
@@ -39,6 +40,7 @@ STOPPED = Claim(
     "asyncio",
     expect=refuted("gather() leaves the other children alone: they run on to their own end"),
     antecedents=("another child still ran",),
+    needs=(TASKS,),
 )
 @given(
     how=every(ERRORS),
@@ -216,6 +218,7 @@ def _asked_whether_it_runs_on(asked: str, **_: object) -> bool:
     antecedents=("gather() raised",),
     fair=_asked_whether_it_runs_on,
     qualification="Those that had not ended when gather() raised run on; how they end is determined.",
+    needs=(TASKS,),
 )
 @given(asked=every(("whether it runs on", "how it ends")), does=every(SIBLINGS), how=every(ERRORS))
 async def test_the_fate_of_a_sibling_is_undetermined_after_a_failure(
@@ -239,6 +242,7 @@ async def test_the_fate_of_a_sibling_is_undetermined_after_a_failure(
     "trio",
     expect=refuted("it is determined: when the group raises, every child of it has ended"),
     antecedents=("the group raised",),
+    needs=(TASKS,),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException")),
@@ -296,7 +300,7 @@ RUN_ON = law(
 )
 
 
-@RUN_ON.states("asyncio", expect=holds(), antecedents=("gather() raised",))
+@RUN_ON.states("asyncio", expect=holds(), antecedents=("gather() raised",), needs=(TASKS,))
 @given(does=every(SIBLINGS), how=every(ERRORS))
 async def test_siblings_end_as_they_would_have_without_the_failure(does: str, how: str) -> None:
     _, undisturbed = await _fate_of_sibling(does, None)

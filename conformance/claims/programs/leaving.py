@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.cases import Case, runs
 from conformance.programs.evidence import (
     all_asked,
@@ -193,6 +194,7 @@ def over_with(case: Case) -> dict[tuple[str, str], list[str]]:
     expect=holds(),
     # In asyncio the main task says at the end how the others ended: what counts is who was told before.
     antecedents=("a task ended", "somebody was told that another had ended"),
+    needs=(TASKS,),
 )
 @NOTHING_AFTER.states("anyio", "trio", expect=holds(), antecedents=("a task ended",))
 @given(case=runs(further=waits_in_a_child))
@@ -246,6 +248,7 @@ def shields_and_little_else(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a shield was entered", "cancelled before what it waits for came"),
+    needs=(TASKS,),
 )
 @given(case=runs(shields_a_wait, further=shields_and_little_else))
 def test_what_is_shielded_ends(case: Case, run: Callable[[Any], object]) -> None:
@@ -288,6 +291,7 @@ DELIVERED = law(
     "trio",
     expect=holds(),
     antecedents=("everything came", "everything came, and a task was cancelled"),
+    needs=(TIMERS, TASKS),
 )
 @given(case=runs(having(Wait)))
 def test_every_task_ends(case: Case, run: Callable[[Any], object]) -> None:

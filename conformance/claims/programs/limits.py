@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import given
 
-from conformance.claim import antecedent, holds, law, needs, not_applicable, refuted
+from conformance.claim import antecedent, holds, law, needs, not_applicable
+from conformance.claims.loop import TIMERS
 from conformance.programs.cases import Case, runs
 from conformance.programs.evidence import (
     asked,
@@ -90,12 +91,14 @@ def passes_first(case: Case) -> bool:
     "asyncio",
     expect=(NO_TIMEOUT, holds()),
     antecedents=("no deadline had passed", "and the task was cancelled"),
+    needs=(TIMERS,),
 )
 @TIMES_OUT.states(
     "anyio",
     "trio",
     expect=holds(),
     antecedents=("no deadline had passed", "and the task was cancelled"),
+    needs=(TIMERS,),
 )
 @given(case=runs(having(Timeout, WaitFor), further=waits_with_a_limit))
 def test_a_timeout_is_for_its_deadline(case: Case, run: Callable[[Any], object]) -> None:
@@ -149,12 +152,6 @@ def fails_in_a_group(program: Program) -> bool:
     "asyncio",
     expect=(
         not_applicable("Task.cancelling() came with Python 3.11", when="python<3.11"),
-        refuted(
-            "before 3.13 a TaskGroup whose child fails while it waits at its end keeps the request by "
-            "which it woke itself",
-            when="python<3.13",
-            issue="https://github.com/python/cpython/issues/116720",
-        ),
         holds(),
     ),
     antecedents=("the task was not asked to end", "it was"),

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.cases import Case, runs
 
 PREDICTED = law(
@@ -24,6 +25,7 @@ PREDICTED = law(
     "trio",
     expect=holds(),
     antecedents=("a task was cancelled", "something else happened in the turn of the cancel"),
+    needs=(TIMERS, TASKS),
 )
 @given(case=runs(largest=3))
 def test_the_reference_allows_what_is_seen(case: Case, run: Callable[[Any], object]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law, not_applicable
+from conformance.claims.loop import TASKS
 from conformance.programs.cases import Case, runs
 from conformance.programs.evidence import (
     Place,
@@ -144,12 +145,14 @@ def group_with_an_error(program: Program) -> bool:
     "asyncio",
     expect=(NO_TASK_GROUP, holds()),
     antecedents={"a child raised": 0.02, "and a task was cancelled": 0.02},
+    needs=(TASKS,),
 )
 @TELLS.states(
     "anyio",
     "trio",
     expect=holds(),
     antecedents={"a child raised": 0.02, "and a task was cancelled": 0.02},
+    needs=(TASKS,),
 )
 @given(case=runs(group_with_an_error, further=group_of_waits))
 def test_a_group_raises_its_children_s_errors(case: Case, run: Callable[[Any], object]) -> None:
@@ -212,6 +215,7 @@ def gathers_alone(program: Program) -> bool:
     expect=holds(),
     # Only with return_exceptions and a child that raises is there an error among the results.
     antecedents={"it answered": 0.05, "with an error among it": 0.02},
+    needs=(TASKS,),
 )
 @given(case=runs(gathers_alone, further=gathers_alone))
 def test_gather_answers_in_order(case: Case, run: Callable[[Any], object]) -> None:
@@ -270,6 +274,7 @@ def only_waits_for_children(program: Program) -> bool:
     "asyncio",
     expect=holds(),
     antecedents=("the children started", "the one who waits was cancelled before they ended"),
+    needs=(TASKS,),
 )
 @given(case=runs(only_waits_for_children, further=only_waits_for_children))
 def test_waiting_cancels_nothing(case: Case, run: Callable[[Any], object]) -> None:

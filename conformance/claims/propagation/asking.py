@@ -22,6 +22,7 @@ from conformance.claim import (
     qualified,
     refuted,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     BEFORE_FIRST_STEP,
     CANCEL_THEN_COMPLETION,
@@ -186,6 +187,7 @@ ASKING = Claim(
         "cancelled() says how a task ended, so code that still runs is always told False"
     ),
     antecedents=("asked after the cancel",),
+    needs=(TASKS,),
 )
 @given(
     place=every(PLACES),
@@ -213,6 +215,7 @@ NOT_SHIELDED = "Code in a shield inside the cancelled scope is told that it is n
     antecedents=("asked after the cancel",),
     fair=lambda place, **_: place != "in a shielded cleanup",
     qualification=NOT_SHIELDED,
+    needs=(TASKS,),
 )
 @given(
     place=every(SCOPED_PLACES),
@@ -290,6 +293,7 @@ HANDED = Claim(
     fair=lambda attribute, **_: attribute == "cancelling",
     qualification="The task that was passed shows it if it is asked for cancelling() (3.11+),"
     " not if it is asked for cancelled() or done().",
+    needs=(TASKS,),
 )
 @given(
     attribute=every(("cancelled", "done", "cancelling")),
@@ -335,6 +339,7 @@ async def the_scope_shows_the_cancel(
     antecedents=("asked after the cancel",),
     fair=lambda attribute, **_: attribute == "cancel_called",
     qualification=ASKED_OF_A_SCOPE,
+    needs=(TASKS,),
 )
 @given(
     attribute=every(SCOPE_ATTRIBUTES),
@@ -384,6 +389,7 @@ CANCELLING = law(
         holds("every cancel() of a task that has not ended is counted"),
     ),
     antecedents={"asked after the cancel": 0.3},
+    needs=(TASKS,),
 )
 @given(
     place=every(PLACES),
@@ -400,7 +406,7 @@ async def test_cancelling_counts_the_requests(
         place, depth, wait, instant, lambda task: task.cancelling(), cancels
     ):
         assert answer == requests, (
-            f"asked {place}, after {requests} cancels: cancelling() said {answer}"
+            f"asked {place}, after {requests} cancels: cancelling() said {answer}, not {requests}"
         )
 
 

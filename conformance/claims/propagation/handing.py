@@ -20,6 +20,7 @@ from conformance.claim import (
     not_applicable,
     refuted,
 )
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.instants import settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, sequences, up_to
@@ -57,6 +58,7 @@ async def hand_a_scope_down(library: ModuleType, depth: int) -> None:
     # CPython's PR 145345 proposed asyncio.CancelScope and was closed without being merged.
     expect=refuted("no release of asyncio has a CancelScope: it is anyio's and trio's"),
     antecedents=("the scope was handed down",),
+    needs=(TASKS,),
 )
 @given(depth=up_to(4, least=1))
 async def test_asyncio_has_a_cancel_scope_to_hand_down(library: ModuleType, depth: int) -> None:
@@ -68,6 +70,7 @@ async def test_asyncio_has_a_cancel_scope_to_hand_down(library: ModuleType, dept
     "trio",
     expect=holds("whoever was handed the scope can cancel it"),
     antecedents=("the scope was handed down",),
+    needs=(TASKS,),
 )
 @given(depth=up_to(4, least=1))
 async def test_a_cancel_scope_can_be_handed_down(library: ModuleType, depth: int) -> None:
@@ -89,6 +92,7 @@ ENDING = law(
         holds("a deadline in the past interrupts the block, which then raises TimeoutError"),
     ),
     antecedents=("ended while it waits",),
+    needs=(TASKS,),
 )
 @given(ended_by=every(ENDED_BY), depth=up_to(3), wait=every(ASYNCIO_PENDING))
 async def test_a_timeout_can_be_ended_from_anywhere(ended_by: str, depth: int, wait: Wait) -> None:
@@ -125,7 +129,9 @@ async def test_a_timeout_can_be_ended_from_anywhere(ended_by: str, depth: int, w
     if ended_by == "another task":
         blocks[0].reschedule(loop.time())
     await asyncio.wait([task])
-    assert events == ["interrupted", "ended", "ran on"], f"the block's story was {events}"
+    assert events == ["interrupted", "ended", "ran on"], (
+        f"the block was to be interrupted, ended, and the code after it to run on: it {events}"
+    )
 
 
 @ENDING.states(
@@ -133,6 +139,10 @@ async def test_a_timeout_can_be_ended_from_anywhere(ended_by: str, depth: int, w
     "trio",
     expect=holds("the scope that was cancelled catches the exception"),
     antecedents=("ended while it waits",),
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(ended_by=every(ENDED_BY), depth=up_to(3), inner_scopes=up_to(2))
 async def test_a_scope_can_be_ended_from_anywhere(
@@ -168,7 +178,9 @@ async def test_a_scope_can_be_ended_from_anywhere(
         await settle(library)
         if ended_by == "another task":
             block.cancel()
-    assert events == ["interrupted", "ended", "ran on"], f"the block's story was {events}"
+    assert events == ["interrupted", "ended", "ran on"], (
+        f"the block was to be interrupted, ended, and the code after it to run on: it {events}"
+    )
 
 
 DEADLINE = law(
@@ -184,6 +196,7 @@ DEADLINE = law(
     "trio",
     expect=holds("code inherits the strictest deadline of the scopes around it, up to a shield"),
     antecedents={"asked after the cancel": 0.25, "asked before the cancel": 0.25},
+    needs=(TASKS,),
 )
 @given(
     scopes=sequences(("a scope", "a shield"), most=4),
@@ -234,7 +247,8 @@ async def test_the_effective_deadline_tells(
             cancelled_now.set()
     reached = place != "before the cancel" and "a shield" not in scopes
     assert answers == [-math.inf if reached else math.inf], (
-        f"asked {place}, through {scopes}: current_effective_deadline() said {answers}"
+        f"asked {place}, within {len(scopes)} inner scopes {scopes}: current_effective_deadline()"
+        f" said {answers[0]}, not {-math.inf if reached else math.inf}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, exists, holds, law, qualified, refuted
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.claims.propagation.reaching import through
 from conformance.programs.instants import settle, turns
 from conformance.programs.nested import ASYNCIO_NESTED
@@ -50,6 +51,7 @@ BREAKING = Claim(
     fair=lambda link, **_: link in ("await", "a task"),
     qualification="It does where each layer simply awaits the next, as a coroutine or as a task;"
     " gather() and TaskGroup raise it on their outside nevertheless.",
+    needs=(TASKS,),
 )
 @given(
     link=every(LINKS),
@@ -119,6 +121,10 @@ async def a_swallowing_layer_in_a_scope(
     "trio",
     expect=refuted("the next checkpoint of a layer outside raises it again"),
     antecedents=("a layer swallowed it",),
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(
     later=every(("they await something", "they return")),
@@ -146,6 +152,7 @@ SWALLOWED = law(
     "asyncio",
     expect=holds("one CancelledError is raised for one cancel()"),
     antecedents=("swallowed",),
+    needs=(TASKS,),
 )
 @given(
     wait=every(ASYNCIO_PENDING),
@@ -185,7 +192,9 @@ async def test_a_swallowed_cancel_is_gone(
     await asyncio.wait([task])
     assert not task.cancelled(), f"swallowed {swallowed} times, it was raised again"
     _, count = task.result()
-    assert count in (swallowed, None), f"swallowed {swallowed} times: cancelling() said {count}"
+    assert count in (swallowed, None), (
+        f"cancelled and swallowed {swallowed} times: cancelling() said {count}"
+    )
 
 
 async def every_checkpoint_raises(
@@ -210,7 +219,9 @@ async def every_checkpoint_raises(
         scope.cancel()
         await layer(depth)
     expected = [wait.name for _ in range(depth + 1) for wait in swallowed]
-    assert raised == expected, f"of the checkpoints {expected}, these raised it: {raised}"
+    assert raised == expected, (
+        f"in a cancelled scope all of the checkpoints {expected} were to raise: {raised} did"
+    )
     assert not scope.cancelled_caught, "the scope caught what the code had swallowed"
     await library.lowlevel.checkpoint()
 
@@ -219,6 +230,7 @@ async def every_checkpoint_raises(
     "anyio",
     expect=holds("a scope is cancelled until it is left"),
     antecedents=("swallowed",),
+    needs=(TASKS,),
 )
 @given(
     depth=up_to(2),
@@ -262,6 +274,7 @@ CARRIED = law(
     "asyncio",
     expect=holds("both note that they were cancelled, whatever their children make of it"),
     antecedents=("every child swallowed it",),
+    needs=(TASKS,),
 )
 @given(
     carrier=every(CARRIERS),
@@ -313,6 +326,10 @@ async def test_children_cannot_keep_it_from_their_parent(
     "trio",
     expect=holds("the parent stands in the scope as its children do"),
     antecedents=("every child swallowed it",),
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(groups=up_to(2, least=1), children=up_to(3, least=1), steps=up_to(2))
 async def test_children_in_a_group_cannot_keep_it_from_their_parent(

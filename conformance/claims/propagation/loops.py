@@ -21,6 +21,7 @@ from conformance.claim import (
     qualified,
     refuted,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import NEVER, SOON
 from conformance.programs.scopes import cancelled, on_asyncio, open_group
 from conformance.programs.space import every, flags
@@ -179,6 +180,7 @@ CHECKING = Claim(
         " stops, an await in it stopped it"
     ),
     antecedents=("cancelled in the loop",),
+    needs=(TASKS,),
 )
 @given(body=every(ASYNCIO_BODIES), swallow=flags(), canceller=every(CANCELLERS))
 async def test_a_check_of_cancelled_stops_a_loop(body: Wait, swallow: bool, canceller: str) -> None:
@@ -200,6 +202,7 @@ async def a_checkpoint_stops_a_loop(
     "anyio",
     expect=holds("checkpoint_if_cancelled() is that check, and raises the exception itself"),
     antecedents=("cancelled in the loop",),
+    needs=(TASKS,),
 )
 @given(body=every(ANYIO_BODIES), swallow=flags(), canceller=every(SCOPED_CANCELLERS))
 async def test_a_checkpoint_stops_a_loop_in_anyio(
@@ -235,6 +238,7 @@ NOT_RESPONDING = Claim(
     fair=lambda body, **_: not body.suspends,
     qualification="It does not respond if nothing in it suspends the task: a blocking call, or an"
     " await of what is ready.",
+    needs=(TASKS,),
 )
 @given(body=every(ASYNCIO_BODIES), canceller=every(CANCELLERS))
 async def test_a_loop_of_asyncio_does_not_respond(body: Wait, canceller: str) -> None:
@@ -257,6 +261,7 @@ async def a_scoped_loop_does_not_respond(library: ModuleType, body: Wait, cancel
     antecedents=("cancelled in the loop",),
     fair=lambda body, **_: not body.suspends,
     qualification=AT_A_CHECKPOINT,
+    needs=(TASKS,),
 )
 @given(body=every(ANYIO_BODIES), canceller=every(SCOPED_CANCELLERS))
 async def test_a_loop_of_anyio_does_not_respond(
@@ -297,6 +302,7 @@ DELAYS = (0, SOON, NEVER)
     antecedents=("cancelled in the loop",),
     fair=lambda check, **_: bool(check),
     qualification=BOTH,
+    needs=(TASKS,),
 )
 @given(check=flags(), delay=every((*DELAYS, -1)), canceller=every(CANCELLERS))
 async def test_asyncio_needs_a_sleep_and_a_check(check: bool, delay: float, canceller: str) -> None:
@@ -317,6 +323,7 @@ async def test_asyncio_needs_a_sleep_and_a_check(check: bool, delay: float, canc
     antecedents=("cancelled in the loop",),
     fair=lambda check, **_: bool(check),
     qualification=BOTH,
+    needs=(TASKS,),
 )
 @given(check=flags(), delay=every(DELAYS), canceller=every(SCOPED_CANCELLERS))
 async def test_a_scope_needs_a_sleep_and_a_check(
@@ -347,6 +354,7 @@ HEAD_CHECK = law(
         holds("cancelling() counts from the call of cancel() on, delivered or not"),
     ),
     antecedents=("cancelled in the loop",),
+    needs=(TASKS,),
 )
 @given(body=every(ASYNCIO_BODIES), swallow=flags(), canceller=every(CANCELLERS))
 async def test_a_check_of_cancelling_stops_a_loop(
@@ -363,6 +371,7 @@ async def test_a_check_of_cancelling_stops_a_loop(
     "anyio",
     expect=holds("it raises in a cancelled scope, and does not yield elsewhere"),
     antecedents=("cancelled in the loop",),
+    needs=(TASKS,),
 )
 @given(body=every(ANYIO_BODIES), swallow=flags(), canceller=every(SCOPED_CANCELLERS))
 async def test_anyios_checkpoint_if_cancelled_stops_a_loop(
@@ -395,6 +404,7 @@ RESPONDING = law(
     "asyncio",
     expect=holds("an await that does not suspend never gets to the task's next step"),
     antecedents=("cancelled in the loop",),
+    needs=(TASKS,),
 )
 @given(body=every(ASYNCIO_BODIES), canceller=every(CANCELLERS))
 async def test_asyncio_stops_a_loop_that_suspends(body: Wait, canceller: str) -> None:
@@ -402,7 +412,8 @@ async def test_asyncio_stops_a_loop_that_suspends(body: Wait, canceller: str) ->
     if canceller == "another task" and not body.suspends:
         return  # a loop that never suspends lets no other task run
     assert (stopped and further == 0) == body.suspends, (
-        f"around {body.name} the loop was stopped: {stopped}, after {further} more steps"
+        f"{body.name} {'stops' if body.suspends else 'does not stop'} a cancelled loop: this one was"
+        f" {'' if stopped else 'not '}stopped, and took {further} more steps"
     )
 
 
@@ -414,11 +425,12 @@ async def a_scope_stops_at_a_checkpoint(library: ModuleType, body: Wait, cancell
     # The await that is under way when the others cancel may still complete.
     in_time = further <= (canceller in WHEN_IT_LETS_THEM)
     assert (stopped and in_time) == body.suspends, (
-        f"around {body.name} the loop was stopped: {stopped}, after {further} more steps"
+        f"{body.name} {'stops' if body.suspends else 'does not stop'} a cancelled loop: this one was"
+        f" {'' if stopped else 'not '}stopped, and took {further} more steps"
     )
 
 
-@RESPONDING.states("anyio", expect=holds(), antecedents=("cancelled in the loop",))
+@RESPONDING.states("anyio", expect=holds(), antecedents=("cancelled in the loop",), needs=(TASKS,))
 @given(body=every(ANYIO_BODIES), canceller=every(SCOPED_CANCELLERS))
 async def test_anyio_stops_a_loop_at_a_checkpoint(
     library: ModuleType, body: Wait, canceller: str

@@ -11,6 +11,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -142,6 +143,7 @@ RETRYING = Claim(
         " interval: only a helper that catches it in the request goes on to wait"
     ),
     antecedents=("waits in the request", "waits in the interval"),
+    needs=(TASKS,),
 )
 @given(
     handler=every(HANDLERS),
@@ -161,6 +163,7 @@ async def test_a_retry_helper_waits_on_in_asyncio(
     "anyio",
     expect=refuted("the interval is a checkpoint, where the cancel is raised again"),
     antecedents=("waits in the request", "waits in the interval"),
+    needs=(TASKS,),
 )
 @given(
     handler=every(HANDLERS),
@@ -207,6 +210,7 @@ LEFT_AT_ONCE = law(
     "asyncio",
     expect=holds("CancelledError is a BaseException and no Exception"),
     antecedents=("waits in the request", "waits in the interval"),
+    needs=(TASKS,),
 )
 @given(where=every(WHERE), failures=up_to(1), wait=every(ASYNCIO_PENDING))
 async def test_a_cancel_leaves_a_retry_helper_of_asyncio(
@@ -230,6 +234,7 @@ async def a_cancel_leaves_it(library: ModuleType, where: str, failures: int, wai
     "anyio",
     expect=holds("the backends' exceptions are BaseExceptions and no Exceptions"),
     antecedents=("waits in the request", "waits in the interval"),
+    needs=(TASKS,),
 )
 @given(where=every(WHERE), failures=up_to(1), wait=every(ANYIO_PENDING))
 async def test_a_cancel_leaves_a_retry_helper_of_anyio(
@@ -266,6 +271,7 @@ CATCHES_ALL = ("except BaseException", "except (Exception, Cancelled)")
     "asyncio",
     expect=holds("one CancelledError is raised for one cancel(), and it was caught"),
     antecedents=("waits in the request", "waits in the interval"),
+    needs=(TASKS,),
 )
 @given(
     handler=every(CATCHES_ALL), where=every(WHERE), failures=up_to(1), wait=every(ASYNCIO_PENDING)
@@ -275,7 +281,8 @@ async def test_a_catch_all_helper_of_asyncio_waits(
 ) -> None:
     waits, _ = await retry_in_asyncio(handler, failures, where, wait, WAITING)
     assert waits == (where == "in the request"), (
-        f"with `{handler}`, cancelled {where}, the helper waited out its interval: {waits}"
+        f"with `{handler}`, cancelled {where}, the helper"
+        f" {'waited out its interval, and was to be left' if waits else 'was left at once'}"
     )
 
 
@@ -292,6 +299,7 @@ async def a_catch_all_helper_is_left(
     "anyio",
     expect=holds("every checkpoint in a cancelled scope raises"),
     antecedents=("waits in the request", "waits in the interval"),
+    needs=(TASKS,),
 )
 @given(handler=every(CATCHES_ALL), where=every(WHERE), failures=up_to(1), wait=every(ANYIO_PENDING))
 async def test_a_catch_all_helper_of_anyio_is_left(

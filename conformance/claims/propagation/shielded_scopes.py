@@ -9,6 +9,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import NotApplicable, antecedent, holds, law, not_applicable
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.claims.propagation.shielding import ANYIO_WAITS, TRIO_WAITS
 from conformance.programs.instants import (
     BEFORE_FIRST_STEP,
@@ -73,10 +74,13 @@ async def a_block_is_protected(
         with library.CancelScope(shield=True):
             await settle(library)
         waiting.complete()
-    assert events == ["the block ended", "interrupted"], f"cancelled {instant.name}: {events}"
+    assert events == ["the block ended", "interrupted"], (
+        f"cancelled {instant.name}, the shielded block was to end, and what follows it to be"
+        f" interrupted: what happened is {events}"
+    )
 
 
-@SHIELDED_BLOCK.states("anyio", expect=holds(), antecedents=("in the shield",))
+@SHIELDED_BLOCK.states("anyio", expect=holds(), antecedents=("in the shield",), needs=(TASKS,))
 @given(
     outside=sequences(("a scope", "a group"), most=1),
     instant=every(AT_ONCE),
@@ -122,6 +126,10 @@ NATIVE = law(
         holds("a shield keeps off what anyio's scopes deliver, nothing else"),
     ),
     antecedents=("interrupted in the shield",),
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(shields=up_to(3, least=1), wait=every(ANYIO_PENDING))
 async def test_task_cancel_goes_through_anyios_shield(
@@ -151,7 +159,9 @@ async def test_task_cancel_goes_through_anyios_shield(
     waiting.complete()
     await asyncio.wait([task])
     assert was_done and interrupted and task.cancelled(), (
-        f"after Task.cancel(): interrupted {interrupted}, the task had ended: {was_done}"
+        f"Task.cancel() was to interrupt the shielded block: it"
+        f" {'did' if interrupted else 'did not'}, and the task {'had' if was_done else 'had not'}"
+        " ended"
     )
 
 

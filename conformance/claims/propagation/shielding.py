@@ -18,6 +18,7 @@ from conformance.claim import (
     law,
     qualified,
 )
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     BEFORE_FIRST_STEP,
     RACES,
@@ -62,6 +63,7 @@ AFTERWARDS = ("the program goes on", "asyncio.run() ends")
     ),
     qualification="What is shielded runs to its end as long as the program goes on; the code that"
     " awaits the shield is interrupted, and the end of asyncio.run() cancels both.",
+    needs=(TASKS,),
 )
 @given(
     section=every(SECTIONS),
@@ -115,6 +117,7 @@ def test_shield_protects_a_section(
     fair=lambda by, **_: by == "the scope around it",
     qualification="CancelScope(shield=True) protects from scopes, not from asyncio's own"
     " Task.cancel(), which Ctrl-C and the end of asyncio.run() use.",
+    needs=(TASKS,),
 )
 @given(
     by=every(("the scope around it", "asyncio's Task.cancel()")),
@@ -215,6 +218,7 @@ SHIELDED_TASK = law(
     "asyncio",
     expect=holds("the outer future is cancelled, the inner task is not"),
     antecedents=("cancelled while it waits for the shield",),
+    needs=(TASKS,),
 )
 @given(
     shields=up_to(2, least=1),
@@ -254,7 +258,10 @@ async def test_shield_lets_the_caller_go_and_the_work_go_on(
     await asyncio.wait([task])
     waiting.complete()
     await settle()
-    assert events == ["the caller was interrupted", "the work ended"], f"in order: {events}"
+    assert events == ["the caller was interrupted", "the work ended"], (
+        "the caller was to be interrupted first, and the work to end then: what happened is"
+        f" {events}"
+    )
 
 
 SHIELDED_TASK.not_applicable(
@@ -277,6 +284,7 @@ SHIELD_AND_RUN = law(
     "asyncio",
     expect=holds("it cancels every task that is left; a shield hides no task from it"),
     antecedents=("still shielded at the end",),
+    needs=(TASKS,),
 )
 @given(
     ending=every(("main() returns", "main() raises")),
@@ -318,7 +326,10 @@ def test_run_cancels_what_is_shielded(
         run(main())
     except LookupError:
         pass
-    assert events == ["interrupted", "cleaned up"], f"{ending}: what was shielded was {events}"
+    assert events == ["interrupted", "cleaned up"], (
+        f"{ending}: what was still shielded was to be interrupted and cleaned up, and was"
+        f" {' and '.join(events) or 'neither'}"
+    )
 
 
 SHIELD_AND_RUN.not_applicable(

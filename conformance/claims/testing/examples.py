@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from conformance.claim import antecedent, holds, law, not_applicable
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import settle
 from conformance.programs.leftover import leave_running
@@ -58,6 +59,10 @@ ONE_LOOP = law(
     expect=(holds(when=IS_INSTALLED), NO_RUNNER),
     antecedents=("an example came after another",),
     io=True,
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(scope=every(("function", "module")), examples=up_to(3, least=2), tasks=up_to(2, least=1))
 def test_examples_share_a_loop_under_pytest_asyncio(
@@ -80,12 +85,13 @@ def test_examples_share_a_loop_under_pytest_asyncio(
         await settle()
 
     session = under_pytest_asyncio(run, test_that_leaves_tasks)
-    assert session.passed, f"the test failed: {session.failures}"
-    assert len(loops) == 1, f"{examples} examples ran in {len(loops)} event loops"
+    assert session.passed, f"the test failed: {session.told}"
+    assert len(loops) == 1, f"{examples} examples ran in {len(loops)} event loops, not in one"
     assert seen == [tasks * earlier for earlier in range(examples)], (
-        f"each example leaves {tasks} tasks; at the start of the examples, alive were {seen}"
+        f"each of {examples} examples leaves {tasks} tasks, which were to live on: at the start of"
+        f" each, those many were alive: {seen}"
     )
-    assert not alive, f"after the test, still alive are {len(alive)} tasks"
+    assert not alive, f"when the test was over, {len(alive)} tasks were still alive"
 
 
 ONE_LOOP.not_applicable(
@@ -106,7 +112,14 @@ A_LOOP_EACH = law(
 
 
 @A_LOOP_EACH.states(
-    "anyio", expect=holds(), antecedents=("an example came after another",), io=True
+    "anyio",
+    expect=holds(),
+    antecedents=("an example came after another",),
+    io=True,
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(
     fixture=every(("none", "function", "module")),
@@ -140,12 +153,13 @@ def test_examples_have_loops_of_their_own_under_anyio(
         fixtures.append(shared)
 
     session = under_anyio(run, test_that_leaves_tasks, fixtures=fixtures)
-    assert session.passed, f"the test failed: {session.failures}"
+    assert session.passed, f"the test failed: {session.told}"
     assert seen == [0 if fixture == "none" else tasks * earlier for earlier in range(examples)], (
-        f"each example leaves {tasks} tasks, async fixture: {fixture};"
-        f" at the start of the examples, alive were {seen}"
+        f"each of {examples} examples leaves {tasks} tasks, which were to"
+        f" {'be gone in the next' if fixture == 'none' else 'live on'} (async fixture: {fixture}):"
+        f" at the start of each, those many were alive: {seen}"
     )
-    assert not alive, f"after the test, still alive are {len(alive)} tasks"
+    assert not alive, f"when the test was over, {len(alive)} tasks were still alive"
 
 
 A_LOOP_EACH.not_applicable(
@@ -168,7 +182,12 @@ left_by_earlier_examples: set[object] = set()
 
 
 @FRESH_LOOP.states(
-    "asyncio", "anyio", "trio", expect=holds(), antecedents=("an example leaves tasks",)
+    "asyncio",
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("an example leaves tasks",),
+    needs=(TASKS,),
 )
 @given(tasks=up_to(9, least=1))
 async def test_examples_of_a_claim_have_loops_of_their_own(library: ModuleType, tasks: int) -> None:
@@ -178,4 +197,4 @@ async def test_examples_of_a_claim_have_loops_of_their_own(library: ModuleType, 
         leave_running(lambda: wait_until_cancelled(left_by_earlier_examples))
     await settle(library)
     antecedent("an example leaves tasks")
-    assert not alive, f"{alive} tasks of an earlier example are alive"
+    assert not alive, f"{alive} tasks of an earlier example are alive in this one"

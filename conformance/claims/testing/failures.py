@@ -11,7 +11,8 @@ import anyio
 import pytest
 from hypothesis import given
 
-from conformance.claim import NotApplicable, antecedent, holds, law, not_applicable, refuted
+from conformance.claim import NotApplicable, antecedent, holds, law, not_applicable
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, plugin_of, under_anyio
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running
@@ -51,8 +52,11 @@ FAILS_NO_TEST = law(
     expect=(holds(when=IS_INSTALLED), NO_RUNNER),
     antecedents=("raised while cancelled",),
     io=True,
+    needs=(TASKS,),
 )
-@FAILS_NO_TEST.states("anyio", expect=holds(), antecedents=("raised while cancelled",), io=True)
+@FAILS_NO_TEST.states(
+    "anyio", expect=holds(), antecedents=("raised while cancelled",), io=True, needs=(TASKS,)
+)
 @given(failure=every(FAILURES), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_a_leftover_that_raises_fails_no_test(
     library: ModuleType,
@@ -75,7 +79,8 @@ def test_a_leftover_that_raises_fails_no_test(
 
     session = plugin.session(run, test_that_leaves_tasks, test_that_comes_next)
     assert session.passed, (
-        f"{tasks} leftover tasks raised {failure.__name__} when cancelled; the tests: {session.outcomes}"
+        f"{tasks} leftover tasks raised {failure.__name__} when cancelled, which was to fail no test;"
+        f" the tests: {session.outcomes}"
     )
 
 
@@ -97,24 +102,14 @@ IS_TOLD = law(
     expect=(holds(when=IS_INSTALLED), NO_RUNNER),
     antecedents=("raised while cancelled",),
     io=True,
+    needs=(TASKS,),
 )
 @IS_TOLD.states(
     "anyio",
-    expect=(
-        refuted(
-            "trio makes a TrioInternalError of it, which ends the run, and the plugin's runner drops"
-            " the outcome of the run",
-            on=("trio",),
-            issue="docs/findings/anyio-plugin-drops-leftover-failures.md",
-        ),
-        refuted(
-            "the plugin's own exception handler keeps it to raise it after the next test or fixture"
-            " of that loop, and there is none any more",
-            issue="docs/findings/anyio-plugin-drops-leftover-failures.md",
-        ),
-    ),
+    expect=holds(),
     antecedents=("raised while cancelled",),
     io=True,
+    needs=(SLEEPS_FOR_EVER,),
 )
 @given(failure=every(FAILURES), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_what_a_leftover_raises_is_told(
@@ -135,8 +130,8 @@ def test_what_a_leftover_raises_is_told(
     session = plugin.session(run, test_that_leaves_tasks)
     told = [*session.log, *session.failures.values()]
     assert sum(text.count("raised") > 0 for text in told) >= tasks, (
-        f"{tasks} leftover tasks raised {failure.__name__} when cancelled; the tests: {session.outcomes};"
-        f" logged: {session.log}"
+        f"{tasks} leftover tasks raised {failure.__name__} when cancelled, and not each was told of;"
+        f" the tests: {session.outcomes}; logged: {session.log}"
     )
 
 
@@ -160,6 +155,10 @@ FAILS_THE_TEST = law(
     ),
     antecedents=("the task failed",),
     io=True,
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(tasks=up_to(2, least=1), steps=up_to(2))
 def test_a_dropped_task_that_raises_fails_the_test(run: Run, tasks: int, steps: int) -> None:
@@ -187,7 +186,7 @@ def test_a_dropped_task_that_raises_fails_the_test(run: Run, tasks: int, steps: 
     session = under_anyio(run, test_that_drops_tasks, test_that_comes_next)
     expected = {"test_that_drops_tasks": "failed", "test_that_comes_next": "passed"}
     assert session.outcomes == expected, (
-        f"{tasks} dropped tasks raised an error; the tests: {session.outcomes}"
+        f"{tasks} dropped tasks raised an error: the tests were {session.outcomes}, not {expected}"
     )
 
 

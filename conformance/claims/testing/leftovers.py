@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from conformance.claim import NotApplicable, antecedent, holds, law, not_applicable
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, plugin_of
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running
@@ -57,8 +58,18 @@ CLEANED_UP = law(
     expect=(holds(when=IS_INSTALLED), NO_RUNNER),
     antecedents=("tasks were left running",),
     io=True,
+    needs=(TASKS,),
 )
-@CLEANED_UP.states("anyio", expect=holds(), antecedents=("tasks were left running",), io=True)
+@CLEANED_UP.states(
+    "anyio",
+    expect=holds(),
+    antecedents=("tasks were left running",),
+    io=True,
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
+)
 @given(tests=up_to(3, least=1), pauses=every(PAUSES))
 def test_leftovers_are_cleaned_up_before_the_next_test(
     library: ModuleType, run: Run, tests: int, pauses: int
@@ -91,10 +102,13 @@ def test_leftovers_are_cleaned_up_before_the_next_test(
             antecedent("tasks were left running")
 
     session = plugin.session(run, test_leaves_one_task_for_each_kind_of_wait)
-    assert session.passed, f"a test failed: {session.failures}"
+    assert session.passed, f"a test failed: {session.told}"
     assert not not_cancelled, f"not cancelled, but let go: {not_cancelled}"
     for number, left in enumerate([*still_running[1:], running], start=1):
-        assert not left, f"after test {number} of {tests}, tasks are not cleaned up: {left}"
+        assert not left, (
+            f"after test {number} of {tests}, {len(left)} of the {len(waits)} tasks that it left are"
+            f" not cleaned up: the first waits for {min(wait.name for wait in left)}"
+        )
 
 
 CLEANED_UP.not_applicable("trio", because=NO_PLUGIN, missing=("trio.pytest_plugin",))
@@ -114,6 +128,7 @@ CANCELLED_ONCE = law(
     expect=(holds(when=IS_INSTALLED), NO_RUNNER),
     antecedents=("swallowed the cancel",),
     io=True,
+    needs=(TASKS,),
 )
 @CANCELLED_ONCE.states(
     "anyio",
@@ -126,6 +141,7 @@ CANCELLED_ONCE = law(
     ),
     antecedents=("swallowed the cancel",),
     io=True,
+    needs=(TASKS,),
 )
 @given(tasks=up_to(2, least=1), steps=up_to(3))
 def test_leftovers_are_cancelled_once(
@@ -153,7 +169,7 @@ def test_leftovers_are_cancelled_once(
         await settle(library)
 
     session = plugin.session(run, test_leaves_tasks_that_swallow)
-    assert session.passed, f"a test failed: {session.failures}"
+    assert session.passed, f"a test failed: {session.told}"
     assert sorted(cancels) == list(range(tasks)), (
         f"each of the {tasks} tasks was to be cancelled once; cancelled were, by number: {cancels}"
     )

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law, not_applicable
+from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import settle
 from conformance.programs.leftover import leave_running
@@ -103,10 +104,12 @@ def check(scope: str, tasks: int, seen: dict[str, int], leftovers: Leftovers) ->
     """Assert that the tasks were alive in the tests that share the loop, and in no later one."""
     expected = {where: tasks if where in SHARED_IN[scope] else 0 for where in SHARED_IN["session"]}
     assert seen == expected, (
-        f"a loop for the {scope}: of {tasks} tasks left running by the first test, alive are"
-        f" {seen}, not {expected}"
+        f"a loop for the {scope}: of {tasks} tasks left running by the first test, these many are"
+        f" alive in later tests: {seen}, not {expected}"
     )
-    assert not leftovers.alive, f"at the very end, still alive: {sorted(leftovers.alive)}"
+    assert not leftovers.alive, (
+        f"when the last loop was closed, {len(leftovers.alive)} tasks were still alive"
+    )
 
 
 @SHARED_LOOP.states(
@@ -114,6 +117,10 @@ def check(scope: str, tasks: int, seen: dict[str, int], leftovers: Leftovers) ->
     expect=(holds(when=IS_INSTALLED), NO_RUNNER),
     antecedents=("tasks were left running",),
     io=True,
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(scope=every(SHARED_IN), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_leftovers_live_as_long_as_the_loop_scope(
@@ -125,11 +132,20 @@ def test_leftovers_live_as_long_as_the_loop_scope(
     tests = tests_that_follow(mark, leftovers, tasks, seen)
 
     session = under_pytest_asyncio(run, modules=tests)
-    assert session.passed, f"a test failed: {session.failures}"
+    assert session.passed, f"a test failed: {session.told}"
     check(scope, tasks, seen, leftovers)
 
 
-@SHARED_LOOP.states("anyio", expect=holds(), antecedents=("tasks were left running",), io=True)
+@SHARED_LOOP.states(
+    "anyio",
+    expect=holds(),
+    antecedents=("tasks were left running",),
+    io=True,
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
+)
 @given(scope=every(SHARED_IN), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_leftovers_live_as_long_as_the_widest_async_fixture(
     run: Run, scope: Any, tasks: int, pauses: int
@@ -143,7 +159,7 @@ def test_leftovers_live_as_long_as_the_widest_async_fixture(
         pass
 
     session = under_anyio(run, modules=tests, fixtures=[shared])
-    assert session.passed, f"a test failed: {session.failures}"
+    assert session.passed, f"a test failed: {session.told}"
     check(scope, tasks, seen, leftovers)
 
 
@@ -169,6 +185,10 @@ PACKAGES = law(
     expect=(holds(when=IS_INSTALLED), NO_RUNNER),
     antecedents=("tasks were left running",),
     io=True,
+    needs=(
+        TASKS,
+        SLEEPS_FOR_EVER,
+    ),
 )
 @given(packages=up_to(3, least=2), inside=flags(), tasks=up_to(2, least=1))
 def test_packages_share_the_loop_of_package_scope(
@@ -198,11 +218,14 @@ def test_packages_share_the_loop_of_package_scope(
             },
         },
     )
-    assert session.passed, f"a test failed: {session.failures}"
+    assert session.passed, f"a test failed: {session.told}"
     assert seen == [tasks] * (packages - 1), (
-        f"of {tasks} tasks left running in the first package, alive in each later one: {seen}"
+        f"of {tasks} tasks left running in the first package, all were to be alive in each later"
+        f" one: {seen} were"
     )
-    assert not leftovers.alive, f"at the very end, still alive: {sorted(leftovers.alive)}"
+    assert not leftovers.alive, (
+        f"when the last loop was closed, {len(leftovers.alive)} tasks were still alive"
+    )
 
 
 PACKAGES.not_applicable(

@@ -1,0 +1,1 @@
+"""Cancelling I/O: sockets, processes and threads, for real."""

@@ -26,7 +26,10 @@ VerdictName = Literal[
 VERDICT_NAMES: tuple[VerdictName, ...] = get_args(VerdictName)
 
 ANSWERS: frozenset[VerdictName] = frozenset({"holds", "refuted", "qualified", "not-applicable"})
-"""The verdicts that may be expected: an outcome that is no answer is never on record as right."""
+"""The verdicts that a claim may expect: an outcome that is no answer is never right."""
+
+BREACHES: frozenset[VerdictName] = frozenset({"refuted", "hung", "crashed", "error"})
+"""How a law is seen to be broken: the verdicts that a deviation may have on record, though never right."""
 
 
 class CounterexampleRecord(TypedDict):
@@ -52,6 +55,18 @@ class VerdictRecord(TypedDict):
     seconds: float
     reason: str | None
     counterexample: CounterexampleRecord | None
+
+
+class GrowthRecord(TypedDict):
+    """What grows on a backend from example to example, as it stands in a record.
+
+    ``descriptors`` and ``bytes`` of memory are what an empty example leaves behind; ``claims`` are
+    the file descriptors that an example left behind of a claim on a runtime, where it left any.
+    """
+
+    descriptors: float
+    bytes: float
+    claims: dict[str, float]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,312 @@
+"""What was judged, put on record."""
+
+from __future__ import annotations
+
+import platform
+from typing import get_args
+
+import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.backends.backend import Backend
+from conformance.backends.discovery import builtin_backends
+from conformance.claim import Claim, Library
+from conformance.conditions import fits
+from conformance.judging.deviations import Deviation, Deviations, parse
+from conformance.judging.expectations import expectation
+from conformance.judging.recording import Added, Update, edited, pin, rendered, update
+from conformance.verdict import Counterexample, Verdict, VerdictName, VerdictRecord
+from tests.judging.laws import ARTICLE, LAW, OTHER
+
+BACKENDS = {
+    **{backend.name: backend for backend in builtin_backends()},
+    "asyncio+mine": Backend("asyncio+mine", script_style="loop:mine:new", spec="mine:new"),
+}
+FILE = """\
+# Ours, and so it stays.
+
+# The first one.
+[[deviation]]
+claim = "TEST-LAW"
+library = "asyncio"
+seen = "refuted"
+why = "because"   # so it is
+
+# The second one
+# is about hanging.
+[[deviation]]
+claim = "TEST-OTHER"
+library = "asyncio"
+backend = ["asyncio", "asyncio+debug"]
+seen = "hung"
+
+[[deviation]]
+claim = "TEST-OTHER"
+library = "anyio"
+seen = "error"
+# The end.
+"""
+
+
+def seen(
+    claim: Claim,
+    verdict: VerdictName,
+    backend: str = "asyncio",
+    library: Library = "asyncio",
+    text: str | None = "number = 4",
+    reason: str | None = None,
+    file: str = FILE,
+) -> VerdictRecord:
+    """A verdict, and what is on record in ``file`` beside it."""
+    on_record = Deviations(parse(file, "own.toml"))
+    expected = expectation(claim.statements[library], backend, on_record)
+    return Verdict(
+        claim.id,
+        library,
+        backend,
+        verdict,
+        None if expected is None else expected.verdict,
+        reason=reason,
+        counterexample=None if text is None else Counterexample("", text),
+    ).record()
+
+
+def changes(*verdicts: VerdictRecord, file: str = FILE, target: str = "own.toml") -> Update:
+    return update(
+        verdicts,
+        (LAW, OTHER, ARTICLE),
+        BACKENDS.values(),
+        Deviations(parse(file, "own.toml")),
+        target,
+    )
+
+
+def after(found: Update, file: str = FILE) -> str:
+    """The file with the changes made; it must say what was seen."""
+    text = edited(file, found)
+    parse(text, "own.toml")
+    return text
+
+
+def test_what_is_on_record_changes_nothing() -> None:
+    found = changes(
+        seen(LAW, "refuted"),
+        seen(OTHER, "hung"),
+        seen(OTHER, "holds", "asyncio+eager"),
+        seen(ARTICLE, "refuted"),
+    )
+    assert found == Update()
+    assert after(found) == FILE
+
+
+def test_a_breach_that_is_not_on_record_is_added() -> None:
+    found = changes(seen(LAW, "hung", library="anyio", reason="every task waits", file=""), file="")
+    assert len(found.said) == 1
+    assert found.said[0].startswith(
+        "added to own.toml: TEST-LAW is hung on anyio/asyncio, where anyio=="
+    )
+    text = after(found, "")
+    (known,) = parse(text, "own.toml")
+    assert (known.claim, known.library, known.on, known.verdict) == (
+        "TEST-LAW",
+        "anyio",
+        ("asyncio",),
+        "hung",
+    )
+    assert fits(known.when)
+    assert known.counterexample == "number = 4\nevery task waits\n"
+    assert known.missing == ("why", "issue")
+    assert 'why = "" # TODO: ' in text
+    assert 'issue = "" # TODO: ' in text
+    # What it was judged on is now as it is on record.
+    assert changes(seen(LAW, "hung", library="anyio", file=text), file=text) == Update()
+
+
+def test_the_backends_that_say_the_same_share_an_entry() -> None:
+    found = changes(
+        seen(OTHER, "refuted", "asyncio+pytask"),
+        seen(OTHER, "refuted", "asyncio+eager"),
+        seen(OTHER, "crashed", "asyncio+mine"),
+    )
+    assert [(added.deviation.verdict, added.deviation.on) for added in found.added] == [
+        ("refuted", ("asyncio+pytask", "asyncio+eager")),
+        ("crashed", ("asyncio+mine",)),
+    ]
+
+
+def test_what_no_longer_happens_is_removed_with_its_own_comments() -> None:
+    found = changes(
+        seen(OTHER, "holds", text=None), seen(OTHER, "holds", "asyncio+debug", text=None)
+    )
+    assert found.said == [
+        "removed lines 12-16 of own.toml: TEST-OTHER holds on asyncio, asyncio+debug"
+    ]
+    lines = FILE.split("\n")
+    assert after(found) == "\n".join(lines[:9] + lines[17:])
+
+
+def test_what_is_on_record_under_a_condition_says_so_when_it_is_removed() -> None:
+    file = FILE.replace('seen = "hung"', 'seen = "hung"\nwhen = "python>=3"')
+    found = changes(seen(OTHER, "holds", file=file), file=file)
+    assert found.said == [
+        "removed lines 12-17 of own.toml: TEST-OTHER holds on asyncio (it was on record where "
+        "python>=3)"
+    ]
+
+
+def test_the_first_and_the_last_can_be_removed() -> None:
+    found = changes(
+        seen(LAW, "holds", text=None),
+        seen(OTHER, "holds", text=None),
+        seen(OTHER, "holds", library="anyio", text=None),
+    )
+    assert after(found) == "# Ours, and so it stays.\n\n# The end.\n"
+
+
+def test_a_comment_that_opens_the_file_stays() -> None:
+    file = FILE.partition("\n\n")[2]
+    found = changes(seen(LAW, "holds", file=file), file=file)
+    assert after(found, file).startswith("# The first one.\n# The second one\n")
+
+
+def test_what_still_happens_elsewhere_is_left_to_a_person() -> None:
+    found = changes(seen(OTHER, "holds"), seen(OTHER, "hung", "asyncio+debug"))
+    assert not found.added
+    assert not found.removed
+    assert found.left == [
+        "TEST-OTHER holds on asyncio, and is still hung elsewhere: narrow the backends of lines "
+        "12-16 of own.toml"
+    ]
+
+
+def test_another_breach_takes_the_place_of_the_one_on_record() -> None:
+    found = changes(seen(LAW, "crashed", text=None, reason="SIGSEGV"))
+    assert [line.partition(":")[0] for line in found.said] == [
+        "removed lines 4-8 of own.toml",
+        "added to own.toml",
+    ]
+    *_, new = parse(after(found), "own.toml")
+    assert (new.verdict, new.counterexample) == ("crashed", "SIGSEGV\n")
+
+
+def test_another_breach_on_one_backend_stands_before_the_entry_for_all() -> None:
+    found = changes(seen(LAW, "crashed", "asyncio+mine"), seen(LAW, "refuted"))
+    text = after(found)
+    entries = Deviations(parse(text, "own.toml"))
+    assert [each.verdict for each in entries.of("TEST-LAW")] == ["crashed", "refuted"]
+    here = entries.find("TEST-LAW", "asyncio", "asyncio+mine")
+    assert here is not None
+    assert here.verdict == "crashed"
+    assert "because" in text
+
+
+def test_what_stands_in_another_file_is_not_removed() -> None:
+    found = changes(seen(LAW, "holds"), target="another.toml")
+    assert not found.removed
+    assert found.left == [
+        "TEST-LAW holds on asyncio, not refuted, as lines 4-8 of own.toml say: change that file"
+    ]
+    # One's own entry wins over it: there is nothing left to do.
+    found = changes(seen(LAW, "hung"), target="another.toml")
+    assert (len(found.added), found.removed, found.left) == (1, [], [])
+    assert found.added[0].before is None
+
+
+@pytest.mark.parametrize("verdict", ["vacuous", "not-applicable"])
+def test_what_is_no_breach_is_left_to_a_person(verdict: VerdictName) -> None:
+    found = changes(seen(LAW, verdict, library="anyio"))
+    assert not found.added
+    assert found.left == [
+        f"TEST-LAW is {verdict} on anyio/asyncio, not holds: that is no breach of the law, look into it"
+    ]
+
+
+def test_what_is_blocked_needs_no_entry() -> None:
+    assert changes(seen(LAW, "blocked")) == Update()
+
+
+def test_an_article_claim_is_left_to_a_person() -> None:
+    found = changes(seen(ARTICLE, "hung"))
+    assert not found.added
+    assert found.left == [
+        "TEST-ARTICLE is hung on asyncio, not refuted: only laws have deviations, this is an article "
+        "claim"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("backend", "library", "name"),
+    [
+        ("asyncio", "asyncio", platform.python_implementation().lower()),
+        ("asyncio+debug", "asyncio", platform.python_implementation().lower()),
+        ("asyncio", "anyio", "anyio"),
+        ("trio", "anyio", "anyio"),
+        ("trio", "trio", "trio"),
+    ],
+)
+def test_what_is_added_is_for_what_is_installed(backend: str, library: Library, name: str) -> None:
+    condition = pin(library, BACKENDS[backend])
+    assert condition.startswith(f"{name}==")
+    assert fits(condition)
+
+
+def test_the_loop_of_a_package_is_told_by_its_version() -> None:
+    loop = Backend("asyncio+x", script_style="loop:pytest:fixture", spec="pytest:fixture")
+    assert pin("asyncio", loop) == pin("anyio", loop) == f"pytest=={pytest.__version__}"
+    inner = Backend("asyncio+x", script_style="loop:trio.lowlevel:x")
+    assert pin("asyncio", inner).startswith("trio==")
+
+
+def test_a_loop_of_ones_own_has_no_version() -> None:
+    assert pin("asyncio", BACKENDS["asyncio+mine"]) == pin("anyio", BACKENDS["asyncio+mine"]) == ""
+    (added,) = changes(seen(OTHER, "refuted", "asyncio+mine")).added
+    assert "when" not in rendered(added.deviation)
+
+
+def test_a_loop_of_the_standard_library_is_python_s() -> None:
+    loop = Backend("asyncio+SelectorEventLoop", spec="asyncio:SelectorEventLoop")
+    assert pin("asyncio", loop) == pin("asyncio", BACKENDS["asyncio"])
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"))
+
+
+@given(text=texts, why=texts)
+def test_any_text_can_be_written_and_read_again(text: str, why: str) -> None:
+    known = Deviation("hung", why, claim="TEST-LAW", library="trio", counterexample=text)
+    (table,) = tomlkit.parse(rendered(known)).unwrap()["deviation"]
+    assert table["why"] == why
+    assert table.get("counterexample", "\n") == f"{text}\n"
+
+
+def test_a_lone_surrogate_that_was_drawn_is_written_escaped() -> None:
+    (added,) = changes(seen(LAW, "hung", library="anyio", text="name = '\ud800'")).added
+    text = edited("", Update(added=[Added(added.deviation, None)]))
+    assert text.encode()
+    (known,) = parse(text, "own.toml")
+    assert known.counterexample == "name = '\\ud800'\n"
+
+
+def test_a_stack_is_kept_without_what_is_of_one_machine_alone() -> None:
+    text = (
+        "number = 4\nFatal Python error: Aborted\nCurrent thread 0x7f (most recent call first):\n"
+        '  File "/home/me/lib/mine/loop.py", line 6 in create_future\n'
+        '  File "C:\\Python\\asyncio\\tasks.py", line 7 in wait\n  File "<string>", line 1 in run'
+    )
+    (added,) = changes(seen(OTHER, "crashed", "asyncio+mine", text=text, reason="SIGABRT")).added
+    assert added.deviation.counterexample.splitlines() == [
+        "number = 4",
+        "Fatal Python error: Aborted",
+        '  File "mine/loop.py", line 6 in create_future',
+        '  File "asyncio\\tasks.py", line 7 in wait',
+        '  File "<string>", line 1 in run',
+        "SIGABRT",
+    ]
+
+
+def test_every_library_can_be_pinned() -> None:
+    for library in get_args(Library):
+        backend = BACKENDS["trio" if library == "trio" else "asyncio"]
+        assert fits(pin(library, backend))

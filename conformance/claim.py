@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from conformance.verdict import ANSWERS, VerdictName
 
@@ -61,10 +61,13 @@ class Expect:
     on: tuple[str, ...] = ()
     issue: str | None = None
 
+    expectable: ClassVar[frozenset[VerdictName]] = ANSWERS
+
     def __post_init__(self) -> None:
-        if self.verdict not in ANSWERS:
+        if self.verdict not in self.expectable:
             raise ValueError(
-                f"{self.verdict!r} is no answer and cannot be expected: one of {sorted(ANSWERS)} can"
+                f"{self.verdict!r} is no answer and cannot be expected: one of "
+                f"{sorted(self.expectable)} can"
             )
 
 

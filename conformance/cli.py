@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import traceback
@@ -10,11 +11,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from conformance import commands
+from conformance import commands, deviation_commands
 from conformance.backends.discovery import BadBackend
 from conformance.claim import LIBRARIES
 from conformance.commands import BadCall
+from conformance.judging.child import PATIENCE
 from conformance.judging.collect import BadClaims
+from conformance.judging.deviations import BadDeviations
 from conformance.judging.effort import LARGE, PROFILES, SMALL
 from conformance.results.files import CannotWrite
 from conformance.results.record import BadRecord, conformance_version
@@ -34,6 +37,7 @@ examples:
   conformance run 'GATHER-*' LAW-NEST-03      only these claims
   conformance run --backend asyncio+uvloop --library anyio
   conformance run --loop mypkg:new_event_loop only your own event loop
+  conformance run --loop tests/conftest.py    the loops that your tests are run on
   conformance run --json run.json --junit run.xml
 """
 
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = options.command(options)
         sys.stdout.flush()
-    except (BadCall, BadBackend, BadClaims, BadRecord, CannotWrite) as error:
+    except (BadCall, BadBackend, BadClaims, BadDeviations, BadRecord, CannotWrite) as error:
         # In one line, whatever a module of somebody else's said when it was imported.
         print(f"conformance {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
@@ -91,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _run(calls)
     _list(calls)
     _explain(calls)
+    _deviations(calls)
     _report(calls)
     _diff(calls)
     return parser
@@ -114,7 +119,16 @@ def _run(calls: _Calls[_Parser]) -> None:
         help="ids of claims, as globs ('GATHER-*'); all if none is given",
     )
     _add_where(run)
-    effort = run.add_argument_group("how hard to try")
+    _add_deviations(run)
+    _add_effort(run)
+    output = run.add_argument_group("records")
+    output.add_argument("--json", metavar="PATH", help="write the record of the run")
+    output.add_argument("--junit", metavar="PATH", help="write it as JUnit XML")
+    run.set_defaults(command=commands.run)
+
+
+def _add_effort(parser: argparse.ArgumentParser) -> None:
+    effort = parser.add_argument_group("how hard to try")
     effort.add_argument(
         "--profile",
         choices=list(PROFILES),
@@ -145,10 +159,19 @@ def _run(calls: _Calls[_Parser]) -> None:
         metavar="N",
         help="backends judged at a time, each in a process of its own (2)",
     )
-    output = run.add_argument_group("records")
-    output.add_argument("--json", metavar="PATH", help="write the record of the run")
-    output.add_argument("--junit", metavar="PATH", help="write it as JUnit XML")
-    run.set_defaults(command=commands.run)
+    effort.add_argument(
+        "--patience",
+        type=_seconds,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help="how long nothing may be heard of a claim before it counts as hung, and the rest is "
+        f"judged in a new process ({PATIENCE:g}; halved by every hang)",
+    )
+    effort.add_argument(
+        "--no-supervision",
+        action="store_true",
+        help="judge in this one process, for a debugger: what hangs or crashes does so here",
+    )
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:
@@ -171,9 +194,21 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
         "--loop",
         action="append",
         default=[],
-        metavar="MODULE:FACTORY",
-        help="add the backend asyncio+FACTORY, whose event loops FACTORY() makes; "
-        "if no backend is named, only it is judged (repeatable)",
+        metavar="SPEC",
+        help="MODULE:FACTORY adds the backend asyncio+FACTORY, whose event loops FACTORY() makes; "
+        "a file such as tests/conftest.py those that it declares, for pytest-asyncio or anyio "
+        "(FILE::NAME one of them); if no backend is named, only these are judged (repeatable)",
+    )
+
+
+def _add_deviations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--deviations",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="known breaches of laws, beside the package's own; of several files a later one wins "
+        "(repeatable)",
     )
 
 
@@ -185,6 +220,7 @@ def _list(calls: _Calls[_Parser]) -> None:
     )
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="ids as globs; all if none")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    _add_deviations(parser)
     parser.set_defaults(command=commands.list_claims)
 
 
@@ -196,7 +232,51 @@ def _explain(calls: _Calls[_Parser]) -> None:
     )
     parser.add_argument("id", metavar="ID", help="the claim's id, as in NEST-03")
     _add_where(parser)
+    _add_deviations(parser)
     parser.set_defaults(command=commands.explain)
+
+
+_UPDATE = """\
+Judge claims, and change FILE so that it says what was seen: an entry is added for each law that is
+broken otherwise than on record, and removed if it no longer happens. Comments and order stay.
+An entry that is added is for the versions that are installed, and asks you to say why and to name the
+issue.
+"""
+
+
+def _deviations(calls: _Calls[_Parser]) -> None:
+    parser = calls.add_parser(
+        "deviations",
+        help="known breaches of laws: list them, or update the file with what is seen",
+        description="Known breaches of laws.",
+    )
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="ACTION", parser_class=_Parser
+    )
+    listing = actions.add_parser(
+        "list",
+        help="what is on record, and where it fits here",
+        description="List what is on record, and where it fits here.",
+    )
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    _add_deviations(listing)
+    listing.set_defaults(command=deviation_commands.show)
+    updating = actions.add_parser(
+        "update",
+        help="judge, and write what was seen",
+        description=_UPDATE,
+        epilog="The file that changes is the last --deviations FILE; in a checkout, if none is given, "
+        "the package's own.\nexit codes:\n  0    the file says what was seen\n"
+        "  1    something else differs: each line that begins with 'left' says what",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    updating.add_argument(
+        "patterns", nargs="*", metavar="PATTERN", help="ids of claims, as globs; all if none"
+    )
+    _add_where(updating)
+    _add_deviations(updating)
+    _add_effort(updating)
+    updating.set_defaults(command=deviation_commands.record)
 
 
 def _report(calls: _Calls[_Parser]) -> None:
@@ -232,6 +312,16 @@ def _diff(calls: _Calls[_Parser]) -> None:
     parser.add_argument("old", metavar="OLD.json")
     parser.add_argument("new", metavar="NEW.json")
     parser.set_defaults(command=commands.diff)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, as in 30 or 2.5")
+    return number
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, usable_here
-from conformance.claim import Claim, Library
+from conformance.claim import Claim, Expect, Library
 from conformance.judging import collect, supervisor
+from conformance.judging.deviations import Deviation, Deviations, check, load
 from conformance.judging.effort import PROFILES, Effort, size_for
 from conformance.judging.judge import example, judge
-from conformance.judging.supervisor import Outcome, Plan, supervise
+from conformance.judging.supervisor import Outcome, Plan, in_one_process, supervise
 from conformance.report import difference as difference_report
 from conformance.report.explain import explain as print_explanation
 from conformance.report.markdown import markdown
@@ -37,6 +39,7 @@ from conformance.results.junit import write_junit
 from conformance.results.merge import merge, single
 from conformance.results.record import (
     Record,
+    backend_record,
     claim_record,
     make_record,
     read,
@@ -54,42 +57,26 @@ class BadCall(Exception):
 
 def run(options: Namespace) -> int:
     """Judge claims, record the verdicts, show the matrix."""
-    claims = _claims(options.patterns)
-    backends = choose(options.backend, options.loop)
-    usable = tuple(backend for backend in backends if backend.why_not is None)
-    plan = Plan(
-        backends=usable,
-        claims=tuple(claims),
-        libraries=tuple(options.library),
-        loops=tuple(options.loop),
-        effort=Effort(
-            options.examples or PROFILES[options.profile],
-            options.seed,
-            options.size or size_for(claims),
-        ),
-    )
-    if not plan.size:
-        raise BadCall(
-            "nothing to judge: none of these claims is stated in "
-            f"{' or '.join(options.library) or 'a library'} on "
-            f"{', '.join(backend.name for backend in usable) or 'a backend that is installed'}"
-        )
+    claims = chosen_claims(options.patterns)
+    known_deviations(options)
+    backends = chosen_backends(options)
+    plan = planned(options, claims, backends)
     for path in filter(None, (options.json, options.junit)):
         _make_folder(Path(path).parent)
         check_writable(path)
 
     outcome = Outcome()
     started, begun = datetime.now(timezone.utc), time.monotonic()
-    interrupted = False
-    try:
-        with _progress(plan) as listen:
-            supervise(plan, outcome, jobs=options.jobs, listen=listen)
-    except KeyboardInterrupt:
-        interrupted = True
+    interrupted = not judged(plan, outcome, options)
     record = make_record(
         outcome.verdicts,
         claims,
-        [(backend.name, backend.why_not) for backend in backends],
+        [
+            backend_record(
+                backend.name, backend.why_not, backend.package, outcome.growth.get(backend.name)
+            )
+            for backend in backends
+        ],
         run_record(
             seed=options.seed,
             profile=f"{options.examples} examples" if options.examples else options.profile,
@@ -114,11 +101,76 @@ def run(options: Namespace) -> int:
     return _exit_code(record, outcome, plan)
 
 
-def _exit_code(record: Record, outcome: Outcome, plan: Plan) -> int:
-    missing = plan.size - len(record["verdicts"])
+def chosen_backends(options: Namespace) -> list[Backend]:
+    """The backends that the options ask for, those that cannot be used with the reason."""
+    backends = choose(options.backend, options.loop, apart=True)
+    if not options.no_supervision:
+        return backends
+    # Some need a process of their own.
+    return [replace(backend, why_not=usable_here(backend)) for backend in backends]
+
+
+def planned(options: Namespace, claims: Sequence[Claim], backends: Sequence[Backend]) -> Plan:
+    """What the options ask to be judged.  Raises :class:`BadCall` if that is nothing."""
+    usable = tuple(backend for backend in backends if backend.why_not is None)
+    plan = Plan(
+        backends=usable,
+        claims=tuple(claims),
+        libraries=tuple(options.library),
+        loops=tuple(options.loop),
+        effort=Effort(
+            options.examples or PROFILES[options.profile],
+            options.seed,
+            options.size or size_for(claims),
+        ),
+        patience=options.patience,
+        deviations=tuple(options.deviations),
+    )
+    if not plan.size:
+        raise BadCall(
+            "nothing to judge: none of these claims is stated in "
+            f"{' or '.join(options.library) or 'a library'} on "
+            f"{', '.join(backend.name for backend in usable) or 'a backend that is installed'}"
+        )
+    return plan
+
+
+def judged(plan: Plan, outcome: Outcome, options: Namespace) -> bool:
+    """Judge what ``plan`` says, and fill ``outcome``; ``False`` if somebody interrupted it."""
+    try:
+        with _progress(plan) as listen:
+            if options.no_supervision:
+                in_one_process(plan, outcome, listen)
+            else:
+                supervise(plan, outcome, jobs=options.jobs, listen=listen)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def known_deviations(options: Namespace) -> Deviations:
+    """The deviations on record; a line to standard error for each that does not say what it should.
+
+    Raises ``BadDeviations`` for a file that cannot be used, or one that names no law.
+    """
+    deviations = load(options.deviations)
+    check(deviations.entries, collect.all_claims())
+    for warning in deviations.warnings:
+        print(f"conformance {options.name}: warning: {warning}", file=sys.stderr)
+    return deviations
+
+
+def is_complete(outcome: Outcome, plan: Plan) -> bool:
+    """Whether every verdict was had; if not, a line to standard error says so."""
+    missing = plan.size - len(outcome.verdicts)
     if missing or outcome.failures:
         why = f"{missing} of {plan.size} verdicts are missing" if missing else "see above"
         print(f"the run could not be completed: {why}", file=sys.stderr)
+    return not missing and not outcome.failures
+
+
+def _exit_code(record: Record, outcome: Outcome, plan: Plan) -> int:
+    if not is_complete(outcome, plan):
         return NO_ANSWER
     wrong = [verdict for verdict in record["verdicts"] if not verdict["as_expected"]]
     return UNEXPECTED if wrong else AS_EXPECTED
@@ -170,10 +222,11 @@ def _progress(plan: Plan) -> Iterator[supervisor.Listener]:
 
 def list_claims(options: Namespace) -> int:
     """Every claim: id, sentence, source, libraries, expectations."""
-    claims = _claims(options.patterns)
+    claims = chosen_claims(options.patterns)
+    deviations = known_deviations(options)
     if options.json:
         # ASCII only, like a record: it reads the same in any locale.
-        print(json.dumps([_listed(claim) for claim in claims], indent=2))
+        print(json.dumps([_listed(claim, deviations) for claim in claims], indent=2))
         return AS_EXPECTED
     console = console_for(sys.stdout)
     for claim in claims:
@@ -191,13 +244,18 @@ def list_claims(options: Namespace) -> int:
                         ),
                     )
                 )
-                for each in claim.statements[library].expect
+                for each in _expectations(claim, library, deviations)
             )
             line(console, f"    {library:<8} {verdicts}")
     return AS_EXPECTED
 
 
-def _listed(claim: Claim) -> dict[str, Any]:
+def _expectations(claim: Claim, library: Library, deviations: Deviations) -> list[Expect]:
+    """The verdicts on record, in the order in which they are tried."""
+    return [*deviations.of(claim.id, library), *claim.statements[library].expect]
+
+
+def _listed(claim: Claim, deviations: Deviations) -> dict[str, Any]:
     expectations = {
         library: [
             {
@@ -206,8 +264,9 @@ def _listed(claim: Claim) -> dict[str, Any]:
                 "when": each.when,
                 "on": list(each.on),
                 "issue": each.issue,
+                "deviation": isinstance(each, Deviation),
             }
-            for each in claim.statements[library].expect
+            for each in _expectations(claim, library, deviations)
         ]
         for library in claim.libraries
     }
@@ -218,14 +277,15 @@ def explain(options: Namespace) -> int:
     """All that there is to say of one claim, judged here and now."""
     everything = collect.all_claims()
     claim = _one_claim(everything, options.id)
+    deviations = known_deviations(options)
     verdicts: list[VerdictRecord] = []
     examples: dict[Library, tuple[str, Example]] = {}
     apart: list[Backend] = []
-    for backend in choose(options.backend, options.loop):
+    for backend in choose(options.backend, options.loop, apart=True):
         if usable_here(backend) is None:
             # In this very process: one claim is quick.
             for statement in collect.statements_on(claim, backend, options.library):
-                verdicts.append(judge(statement, backend).record())
+                verdicts.append(judge(statement, backend, deviations=deviations).record())
                 if statement.library not in examples:
                     found = example(statement, backend)
                     if found is not None:
@@ -234,7 +294,14 @@ def explain(options: Namespace) -> int:
         elif backend.why_not is None:
             apart.append(backend)
     outcome = Outcome()
-    supervise(Plan(tuple(apart), (claim,), tuple(options.library), tuple(options.loop)), outcome)
+    plan = Plan(
+        tuple(apart),
+        (claim,),
+        tuple(options.library),
+        tuple(options.loop),
+        deviations=tuple(options.deviations),
+    )
+    supervise(plan, outcome)
     print_explanation(
         claim,
         console_for(sys.stdout),
@@ -242,6 +309,7 @@ def explain(options: Namespace) -> int:
         verdicts=[*verdicts, *outcome.verdicts],
         judged_on=f"{platform.python_implementation()} {platform.python_version()}",
         examples=examples.values(),
+        deviations=deviations.of(claim.id),
     )
     return AS_EXPECTED
 
@@ -280,7 +348,7 @@ def diff(options: Namespace) -> int:
     return UNEXPECTED if difference.any else AS_EXPECTED
 
 
-def _claims(patterns: Sequence[str]) -> list[Claim]:
+def chosen_claims(patterns: Sequence[str]) -> list[Claim]:
     """The claims whose id matches.  Raises :class:`BadCall` for a pattern that matches none."""
     everything = collect.all_claims()
     for pattern in patterns:

@@ -15,6 +15,7 @@ ROOT = Path(conformance.__file__).parent
 ROOMS = (
     ("__main__",),
     ("cli",),
+    ("deviation_commands",),
     ("commands",),
     ("report",),
     ("results",),

@@ -6,14 +6,17 @@ Writes one JSON object a line to its standard output; everything else goes to st
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
+
+from conformance.judging.effort import Effort
 
 BOOTSTRAP = "from conformance.judging.child import main; main()"
 """What ``python -c`` runs.  ``python -m`` would not do: see :data:`BOOTSTRAP_PURE_PYTHON`."""
@@ -21,17 +24,34 @@ BOOTSTRAP = "from conformance.judging.child import main; main()"
 BOOTSTRAP_PURE_PYTHON = f"import sys; sys.modules['_asyncio'] = None; {BOOTSTRAP}"
 """The same with the C accelerator of asyncio blocked, before anything can import asyncio."""
 
+PATIENCE = 30.0
+"""Seconds without a new example after which a claim counts as hung."""
+
+ROOM = 2**30
+"""Bytes of memory at which what is still to judge gets a new process."""
+
+GROWTH = "what grows"
+"""What is in flight while it is measured what empty examples leave behind."""
+
 
 @dataclass(frozen=True)
 class Task:
-    """What one child is to judge: ``items`` are named as pytest names them."""
+    """What one child is to judge: ``items`` are named as pytest names them.
+
+    ``failures`` are the laws that failed on this backend in an earlier child: id, verdict, and
+    whether that is on record.  ``careful`` asks to be told of every example before it is run.
+    """
 
     backend: str
     items: tuple[str, ...]
-    loops: tuple[str, ...]
-    examples: int
-    seed: int
-    size: int
+    loops: tuple[str, ...] = ()
+    examples: int = Effort.examples
+    seed: int = Effort.seed
+    size: int = Effort.size
+    patience: float = PATIENCE
+    failures: tuple[tuple[str, str, bool], ...] = ()
+    deviations: tuple[str, ...] = ()
+    careful: bool = False
 
     def dumps(self) -> str:
         """As JSON, for the child's command line."""
@@ -51,7 +71,10 @@ def main() -> None:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
-    sys.exit(_judge(json.loads(sys.argv[1]), events))
+    # pytest captures what else is written there.
+    dumps = os.fdopen(os.dup(2), "w", encoding="utf-8")
+    faulthandler.enable(dumps)
+    sys.exit(_judge(Task(**json.loads(sys.argv[1])), events, dumps))
 
 
 def _end_with_the_parent() -> None:
@@ -71,7 +94,7 @@ def _end_with_the_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _judge(task: dict[str, Any], events: TextIO) -> int:
+def _judge(task: Task, events: TextIO, dumps: TextIO) -> int:
     import pytest
 
     from conformance.judging.collect import claim_packages
@@ -83,49 +106,124 @@ def _judge(task: dict[str, Any], events: TextIO) -> int:
         "conformance.judging.plugin",
         "-p",
         "no:cacheprovider",
+        # It has a handler of its own for faults, and takes it away at its end.
+        "-p",
+        "no:faulthandler",
         "-c",
         os.devnull,
         "--noconftest",
         "--assert=plain",
         "--quiet",
         "--capture=fd",
-        f"--conformance-backend={task['backend']}",
-        f"--conformance-examples={task['examples']}",
-        f"--conformance-seed={task['seed']}",
-        f"--conformance-size={task['size']}",
-        *(f"--conformance-loop={loop}" for loop in task["loops"]),
+        f"--conformance-backend={task.backend}",
+        f"--conformance-examples={task.examples}",
+        f"--conformance-seed={task.seed}",
+        f"--conformance-size={task.size}",
+        *(f"--conformance-loop={loop}" for loop in task.loops),
+        *(f"--conformance-deviations={file}" for file in task.deviations),
     ]
-    return int(pytest.main(arguments, plugins=[_Streamer(events, task["items"])]))
+    return int(pytest.main(arguments, plugins=[_Streamer(task, events, dumps)]))
 
 
 class _Streamer:
     """Judges only what was asked for, and tells the parent what is judged, as it is."""
 
-    def __init__(self, events: TextIO, items: Sequence[str]) -> None:
+    def __init__(self, task: Task, events: TextIO, dumps: TextIO) -> None:
+        self.task = task
         self.events = events
-        self.items = frozenset(items)
+        self.dumps = dumps
+        self.items = frozenset(task.items)
+        # The watch tells from a thread of its own.
+        self.lock = threading.Lock()
+        self.before = 0
+
+    def pytest_configure(self, config: Any) -> None:
+        from conformance.judging.growth import limit
+        from conformance.judging.plugin import judging
+        from conformance.judging.prerequisites import Failed
+        from conformance.judging.watch import Watch
+
+        self.judging = here = judging(config)
+        (self.backend,) = here.backends
+        self.watch = Watch(
+            self.backend,
+            self._tell,
+            self.dumps,
+            self.task.patience,
+            careful=self.task.careful,
+        )
+        here.session.pulse = self.watch
+        here.session.failures[self.backend.name] = {
+            law: Failed(verdict, on_record) for law, verdict, on_record in self.task.failures
+        }
+        self.limit = limit()
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         items[:] = [item for item in items if item.name in self.items]
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._tell(event="started", item=nodeid.rpartition("::")[2])
+        from conformance.judging.growth import descriptors
+
+        item = nodeid.rpartition("::")[2]
+        self._tell(event="started", item=item)
+        self.held, self.before = descriptors(), self.watch.examples
+        self.watch.begin(item)
+
+    def pytest_runtest_logfinish(self) -> None:
+        self.watch.end()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         from conformance.judging.plugin import PROPERTY
 
+        item = report.nodeid.rpartition("::")[2]
         for name, verdict in report.user_properties if report.when == "call" else ():
             if name == PROPERTY:
                 message = report.longreprtext if report.failed else None
+                self._grown(item)
                 self._tell(event="verdict", verdict=verdict, message=message)
                 return
         if report.failed:
-            item = report.nodeid.rpartition("::")[2]
             self._tell(event="failed", item=item, message=report.longreprtext)
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             self._tell(event="failed", item=report.nodeid, message=report.longreprtext)
 
+    def pytest_runtest_teardown(self, item: Any, nextitem: Any) -> None:
+        from conformance.judging import growth
+
+        held = growth.descriptors()
+        full = self.limit is not None and held > self.limit / 4
+        if nextitem is not None and (full or (growth.memory() or 0) > ROOM):
+            # What is still to judge gets a process that has room.
+            self._tell(event="recycled")
+            item.session.shouldstop = "out of room"
+
+    def pytest_sessionfinish(self, session: Any) -> None:
+        from conformance.judging.growth import growth
+        from conformance.judging.prerequisites import FIRST
+
+        failures = self.judging.session.failures[self.backend.name]
+        # What cannot call callbacks has no empty example either.
+        if not session.shouldstop and FIRST not in failures:
+            self.watch.begin(GROWTH)
+            found = growth(self.backend)
+            self.watch.end()
+            self._tell(event="growth", descriptors=found.descriptors, bytes=found.bytes)
+
+    def _grown(self, item: str) -> None:
+        """Tell if the claim left descriptors open, about so many for each of its examples."""
+        from conformance.judging import growth
+
+        examples = self.watch.examples - self.before
+        enough = max(8, examples // growth.A_DESCRIPTOR_IN)
+        grown = growth.descriptors() - self.held
+        if grown >= enough:
+            gc.collect()
+            grown = growth.descriptors() - self.held
+        if grown >= enough:
+            self._tell(event="grown", item=item, descriptors=grown, examples=examples)
+
     def _tell(self, **event: Any) -> None:
-        self.events.write(json.dumps(event) + "\n")
+        with self.lock:
+            self.events.write(json.dumps(event) + "\n")

@@ -6,13 +6,14 @@ which also shrinks what it finds.  Nothing here knows what any claim says.
 
 from __future__ import annotations
 
+import errno
 import inspect
 import time
 import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -29,11 +30,12 @@ from hypothesis.errors import (
 from hypothesis.strategies import SearchStrategy
 
 from conformance.backends.backend import Backend
-from conformance.backends.deadlock import Deadlock
+from conformance.backends.deadlock import Deadlock, is_given_up
 from conformance.claim import NotApplicable, Statement, counting
+from conformance.judging.deviations import Deviations
 from conformance.judging.draws import from_the_seed_alone
 from conformance.judging.effort import SMALL, Effort
-from conformance.judging.expectations import expectation
+from conformance.judging.expectations import expectation, reason_for
 from conformance.programs import space
 from conformance.programs.script import script
 from conformance.verdict import Counterexample, Example, Verdict, VerdictName
@@ -45,6 +47,13 @@ ORDERS = 3
 """In how many orders of running tasks each case of an enumerated space is run, where order is drawn."""
 
 _ORDER = "order_of_running_tasks"
+
+Pulse = Callable[[Statement, Mapping[str, Any]], None]
+"""Hears of every example before it is run: its statement, and the values it was drawn with."""
+
+
+class _GivenUp(BaseException):
+    """Ends a search in which an example had to be given up after real time: each more costs as much."""
 
 
 @dataclass
@@ -68,11 +77,16 @@ class _Subject:
     """One statement on one backend, ready to run examples."""
 
     def __init__(
-        self, statement: Statement, backend: Backend, memory: dict[Any, Any] | None = None
+        self,
+        statement: Statement,
+        backend: Backend,
+        memory: dict[Any, Any] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self.statement = statement
         self.backend = backend
         self.memory = memory
+        self.pulse = pulse
         handle = getattr(statement.test, "hypothesis", None)
         self.function: Callable[..., Any] = statement.test if handle is None else handle.inner_test
         # HypothesisHandle has no public name for what @given was given.
@@ -112,8 +126,12 @@ class _Subject:
         """
         found = _Search()
 
+        pulse = self.pulse
+
         def example(values: Mapping[str, Any], order: int) -> None:
             found.examples += 1
+            if pulse is not None:
+                pulse(self.statement, values)
             try:
                 with counting(found.antecedents):
                     self.run(values, order)
@@ -121,6 +139,8 @@ class _Subject:
                 raise
             except Exception as failure:
                 found.failure, found.values = failure, values
+                if any(is_given_up(leaf) for leaf in _leaves(failure)):
+                    raise _GivenUp from failure
                 raise
             except BaseException as escaped:
                 # A cancellation that got out of the test's own tasks is a mistake in the test.
@@ -130,13 +150,14 @@ class _Subject:
 
         orders = ORDERS if self.backend.draws_order and self.is_async else 1
         total = space.size(self.strategies)
-        if self.streamed is not None:
-            self._stream(*self.streamed, example, only, effort, found)
-        elif total is not None and total * orders <= WHOLE * effort.examples:
-            found.exhaustive = True
-            self._enumerate(example, only, orders)
-        else:
-            self._sample(self.strategies, example, only, effort, found)
+        with suppress(_GivenUp):
+            if self.streamed is not None:
+                self._stream(*self.streamed, example, only, effort, found)
+            elif total is not None and total * orders <= WHOLE * effort.examples:
+                found.exhaustive = True
+                self._enumerate(example, only, orders)
+            else:
+                self._sample(self.strategies, example, only, effort, found)
         return found
 
     def _stream(
@@ -229,24 +250,28 @@ def judge(
     backend: Backend,
     effort: Effort | None = None,
     memory: dict[Any, Any] | None = None,
+    pulse: Pulse | None = None,
+    deviations: Deviations | None = None,
 ) -> Verdict:
     """The verdict on ``statement`` on ``backend``, with what is on record beside it.
 
+    ``pulse`` hears of every example before it is run.
+    ``deviations`` are the known ones, the package's own if none are given.
     ``memory`` is handed from one claim to the next that is judged on the same backend in the same
     process: claims that range over the same runs of programs have them made once.
     """
     effort = effort or Effort()
     started = time.perf_counter()
-    expected = expectation(statement, backend.name)
+    expected = expectation(statement, backend.known_as, deviations)
     with _in_peace():
-        verdict, search, reason = _decide(_Subject(statement, backend, memory), effort)
+        verdict, search, reason = _decide(_Subject(statement, backend, memory, pulse), effort)
     counterexample = None
     if verdict in ("refuted", "qualified", "hung", "error") and search.failure:
         counterexample = Counterexample(
             script=script(statement, backend.script_style, search.values)
             if verdict in ("refuted", "qualified")
             else "",
-            text=_describe(search),
+            text=describe(search.values, search.failure),
         )
     return Verdict(
         claim=statement.claim.id,
@@ -258,9 +283,7 @@ def judge(
         exhaustive=search.exhaustive and verdict == "holds",
         antecedents=dict(sorted(search.antecedents.items())),
         seconds=time.perf_counter() - started,
-        # Why another verdict was expected is no reason for this one.
-        reason=reason
-        or (expected.why or None if expected and expected.verdict == verdict else None),
+        reason=reason_for(verdict, reason, expected),
         counterexample=counterexample,
     )
 
@@ -316,6 +339,9 @@ def example(statement: Statement, backend: Backend) -> Example | None:
     return None
 
 
+_USED_UP = (errno.EMFILE, errno.ENFILE)
+
+
 def classify(failure: BaseException) -> tuple[VerdictName, str | None]:
     """What an example's failure means for its claim, and the reason if there is more to say."""
     leaves = list(_leaves(failure))
@@ -324,6 +350,11 @@ def classify(failure: BaseException) -> tuple[VerdictName, str | None]:
     if any(isinstance(leaf, NotApplicable) for leaf in leaves):
         return "not-applicable", str(
             next(leaf for leaf in leaves if isinstance(leaf, NotApplicable))
+        )
+    if any(isinstance(leaf, OSError) and leaf.errno in _USED_UP for leaf in leaves):
+        return "blocked", (
+            "the process has no file descriptor left: the loops that were closed keep some open "
+            "(LAW-LOOP-12 judges that)"
         )
     if any(isinstance(leaf, Unsatisfiable) for leaf in leaves):
         return "vacuous", "no example satisfied what the claim assumes"
@@ -359,12 +390,12 @@ def _missed(search: _Search, floors: Mapping[str, float]) -> str | None:
     return None
 
 
-def _describe(search: _Search) -> str:
-    """A counterexample in words: the case, and what was seen."""
-    values = {name: repr(value) for name, value in search.values.items()}
+def describe(values: Mapping[str, Any], failure: BaseException | None = None) -> str:
+    """An example in words: the case, and what was seen if it failed."""
+    texts = {name: repr(value) for name, value in values.items()}
     # What takes several lines says itself what it is.
-    lines = [text if "\n" in text else f"{name} = {text}" for name, text in values.items()]
-    for leaf in _leaves(search.failure) if search.failure else ():
+    lines = [text if "\n" in text else f"{name} = {text}" for name, text in texts.items()]
+    for leaf in _leaves(failure) if failure else ():
         # Where pytest rewrites assertions it adds what it makes of the expression.
         message, _, _ = str(leaf).partition("\nassert ")
         lines.append(message or type(leaf).__name__)

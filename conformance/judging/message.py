@@ -7,8 +7,9 @@ from pathlib import Path
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Expect, Statement
+from conformance.judging.deviations import Deviation
 from conformance.judging.effort import Effort, size_for
-from conformance.verdict import Verdict
+from conformance.verdict import BREACHES, Verdict
 
 
 def unexpected(
@@ -34,18 +35,31 @@ def unexpected(
         if verdict.counterexample.script:
             lines += ["", "  as a program that runs by itself:", ""]
             lines += [f"    {line}".rstrip() for line in verdict.counterexample.script.splitlines()]
-    lines += ["", f"  what to do: {_advice(statement, verdict)}", "", "  again:"]
-    lines += [f"    {again(claim, verdict, backend, effort)}"]
+    lines += ["", f"  what to do: {_advice(statement, verdict, expected)}"]
+    if claim.kind == "law" and verdict.verdict in BREACHES:
+        lines += ["", "  if it is a known bug of the runtime, put it on record:"]
+        lines += [f"    {record(claim, verdict, backend, effort)}"]
+    lines += ["", "  again:", f"    {again(claim, verdict, backend, effort)}"]
     return "\n".join(lines)
 
 
 def again(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
     """The command that judges just this once more."""
+    return f"conformance run {_just_this(claim, verdict, backend, effort)}"
+
+
+def record(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
+    """The command that puts just this on record as a deviation, in a file of one's own."""
+    just_this = _just_this(claim, verdict, backend, effort)
+    return f"conformance deviations update {just_this} --deviations deviations.toml"
+
+
+def _just_this(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
     # Judged alone, a claim about programs is judged on more of them, if nothing else is said.
     size = "" if effort.size == size_for([claim]) else f" --size {effort.size}"
     loop = f"--loop {backend.spec} " if backend.spec else ""
     return (
-        f"conformance run {verdict.claim} {loop}--backend {backend.name} "
+        f"{verdict.claim} {loop}--backend {backend.name} "
         f"--library {verdict.library} --examples {effort.examples} --seed {effort.seed}{size}"
     )
 
@@ -66,6 +80,8 @@ def _expected(expected: Expect | None) -> str:
         parts.append(f"because {expected.why}")
     if expected.issue:
         parts.append(f"({expected.issue})")
+    if isinstance(expected, Deviation):
+        parts.append(f"on record in {expected.lines}")
     return " ".join(parts)
 
 
@@ -81,11 +97,18 @@ def _found(verdict: Verdict, expected: Expect | None) -> str:
     return f" ({amount}): {reason}"
 
 
-def _advice(statement: Statement, verdict: Verdict) -> str:
+def _advice(statement: Statement, verdict: Verdict, expected: Expect | None) -> str:
+    if isinstance(expected, Deviation) and verdict.verdict != "vacuous":
+        return _advice_on_deviation(verdict, expected)
     place = Path(str(inspect.getsourcefile(inspect.unwrap(statement.test)))).name
     where = f"the expect= of {verdict.claim} in {place}"
     if verdict.expected is None:
         return f"if what was found is right, say so in {where}, and why."
+    if statement.claim.kind == "law" and verdict.verdict == "refuted":
+        return (
+            "find out which is wrong, the runtime or the law. A law is to hold wherever it applies: "
+            f"{where} says where it does not apply."
+        )
     if verdict.verdict in ("holds", "refuted", "qualified", "not-applicable"):
         return (
             "find out which is wrong, the runtime or the record. If the runtime changed on purpose, "
@@ -95,4 +118,27 @@ def _advice(statement: Statement, verdict: Verdict) -> str:
         return "the claim was not tested: give it more examples, or draw what makes its antecedent true."
     if verdict.verdict == "hung":
         return "the example can never end: the runtime lost a wake-up, or the claim waits for what it must not."
-    return "the claim's own code failed: this says nothing about the runtime."
+    if verdict.verdict == "crashed":
+        return (
+            "the process that judged it died: the stack says where. A signal such as SIGSEGV is "
+            "compiled code's doing."
+        )
+    if verdict.verdict == "blocked":
+        return "mend that first, and judge this again."
+    return "the claim's own code failed, or what it called raised what it must not."
+
+
+def _advice_on_deviation(verdict: Verdict, known: Deviation) -> str:
+    """What follows for a deviation where something else is seen."""
+    runtime = f"{verdict.claim} is {verdict.verdict} on {verdict.runtime}"
+    if verdict.verdict in BREACHES:
+        return f"{runtime} now: change seen to {verdict.verdict!r} in {known.lines}."
+    if verdict.verdict == "holds":
+        runtime = f"{verdict.claim} holds on {verdict.runtime}"
+    advice = f"delete {known.lines}: {runtime}"
+    pinned = known.on == (verdict.backend,) and "==" in known.when
+    return (
+        f"{advice}."
+        if pinned
+        else f"{advice}. If it still happens elsewhere, narrow its backend or when instead."
+    )

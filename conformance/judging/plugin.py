@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from conformance.verdict import runtime_name
 # rest are imported where a claim is judged.
 if TYPE_CHECKING:
     from conformance.backends.backend import Backend
+    from conformance.judging.session import Session
 
 PROPERTY = "conformance"
 """The name under which an item's report carries its verdict, as a record's dictionary."""
@@ -50,8 +51,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conformance-loop",
         action="append",
         default=[],
-        metavar="MODULE:FACTORY",
-        help="add the backend asyncio+FACTORY, and judge only it if no backend is named (repeatable)",
+        metavar="SPEC",
+        help="MODULE:FACTORY adds the backend asyncio+FACTORY; a file such as tests/conftest.py those "
+        "that it declares, for pytest-asyncio or anyio (FILE::NAME one of them); only these are judged "
+        "if no backend is named (repeatable)",
     )
     group.addoption(
         "--conformance-claim",
@@ -80,6 +83,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what everything drawn follows from (0)",
     )
     group.addoption(
+        "--conformance-deviations",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="known breaches of laws that are on record beside the package's own (repeatable)",
+    )
+    group.addoption(
         "--conformance-size",
         type=int,
         metavar="N",
@@ -88,22 +98,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @dataclass(frozen=True)
-class Session:
-    """What is judged in this pytest session, and how hard."""
+class Judging:
+    """What is judged in this pytest session: on which backends, and how."""
 
     backends: tuple[Backend, ...]
-    effort: Effort
-    memory: dict[str, dict[Any, Any]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, config: pytest.Config) -> Session:
-        """Read the options, once.  Raises ``pytest.UsageError`` for a backend that there is not."""
-        if _SESSION not in config.stash:
-            config.stash[_SESSION] = cls(_chosen(config), _effort(config))
-        return config.stash[_SESSION]
+    session: Session
 
 
-_SESSION = pytest.StashKey[Session]()
+_JUDGING = pytest.StashKey[Judging]()
+
+
+def judging(config: pytest.Config) -> Judging:
+    """Read the options, once.
+
+    Raises ``pytest.UsageError`` for a backend that there is not, or deviations that cannot be read.
+    """
+    if _JUDGING not in config.stash:
+        from conformance.judging.deviations import BadDeviations, load
+        from conformance.judging.session import Session
+
+        try:
+            deviations = load(config.getoption("--conformance-deviations"))
+        except BadDeviations as error:
+            raise pytest.UsageError(str(error)) from error
+        session = Session(_effort(config), deviations=deviations)
+        config.stash[_JUDGING] = Judging(_chosen(config), session)
+    return config.stash[_JUDGING]
 
 
 def _chosen(config: pytest.Config) -> tuple[Backend, ...]:
@@ -176,7 +196,7 @@ def _items(collector: pytest.Module | pytest.Class, claim: Claim) -> Iterator[py
     options = collector.config
     if not collect.matches(claim.id, options.getoption("--conformance-claim")):
         return
-    for backend in Session.of(options).backends:
+    for backend in judging(options).backends:
         libraries = options.getoption("--conformance-library")
         for statement in collect.statements_on(claim, backend, libraries):
             name = f"{claim.id}[{runtime_name(statement.library, backend.name)}]"
@@ -188,6 +208,22 @@ def _items(collector: pytest.Module | pytest.Class, claim: Claim) -> Iterator[py
                 statement=statement,
                 backend=backend,
             )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Judge the laws that others build on before these; all else stays where it is."""
+    claims = [item for item in items if isinstance(item, ClaimItem)]
+    if not claims:
+        return
+    from conformance.judging.prerequisites import basic_first
+
+    order: dict[str, int] = {}
+    for statement in basic_first(item.statement for item in claims):
+        order.setdefault(statement.claim.id, len(order))
+    places = [place for place, item in enumerate(items) if isinstance(item, ClaimItem)]
+    ordered = sorted(claims, key=lambda item: order[item.statement.claim.id])
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
 
 
 @pytest.hookimpl(trylast=True)
@@ -220,24 +256,10 @@ class ClaimItem(pytest.Item):
             self.add_marker(pytest.mark.filterwarnings(f"ignore::{kind}"))
 
     def runtest(self) -> None:
-        from conformance.judging.expectations import expectation
-        from conformance.judging.judge import judge
-        from conformance.judging.message import unexpected
-
-        effort = Session.of(self.config).effort
-        memory = Session.of(self.config).memory.setdefault(self.backend.name, {})
-        verdict = judge(self.statement, self.backend, effort, memory)
+        verdict, message = judging(self.config).session.judge(self.statement, self.backend)
         self.user_properties.append((PROPERTY, verdict.record()))
-        if not verdict.as_expected:
-            raise UnexpectedVerdict(
-                unexpected(
-                    self.statement,
-                    verdict,
-                    expectation(self.statement, self.backend.name),
-                    self.backend,
-                    effort,
-                )
-            )
+        if message is not None:
+            raise UnexpectedVerdict(message)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The message alone: where in our code it was raised helps nobody."""
@@ -252,20 +274,22 @@ class ClaimItem(pytest.Item):
 def pytest_configure(config: pytest.Config) -> None:
     """A wrong option is told before anything is collected."""
     if _asked(config):
-        Session.of(config)
+        judging(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str] | None:
     """How hard it is tried, if claims were asked for by an option."""
     if not _asked(config):
         return None
-    effort = Session.of(config).effort
+    effort = judging(config).session.effort
+    deviations = judging(config).session.deviations
     return [
         f"conformance: seed {effort.seed}, {effort.examples} examples, "
-        f"all programs up to size {effort.size}"
+        f"all programs up to size {effort.size}",
+        *(f"conformance: {each}" for each in (deviations.warnings if deviations else ())),
     ]
 
 
 def _asked(config: pytest.Config) -> bool:
-    names = ("backend", "library", "loop", "claim", "examples", "size")
+    names = ("backend", "library", "loop", "claim", "examples", "size", "deviations")
     return any(config.getoption(f"--conformance-{name}") not in ([], None) for name in names)

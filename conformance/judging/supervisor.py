@@ -1,8 +1,8 @@
 """Judging several backends, each in a child process of its own.
 
 A process for each backend because some need one (``asyncio+pytask``), because the backends then
-cannot disturb each other, and because a runtime may hang or crash: this is the place from which its
-process is watched.
+cannot disturb each other, and because a runtime may hang or crash: that is a result, and the run
+goes on behind it in a new process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,25 +23,52 @@ from typing import IO, Any
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Statement
-from conformance.judging.child import BOOTSTRAP, BOOTSTRAP_PURE_PYTHON, Task
+from conformance.judging.child import BOOTSTRAP, BOOTSTRAP_PURE_PYTHON, PATIENCE, Task
 from conformance.judging.collect import statements_on
+from conformance.judging.deviations import load
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import expectation
-from conformance.verdict import Verdict, VerdictRecord, runtime_name
+from conformance.judging.expectations import expectation, reason_for
+from conformance.judging.growth import worth_telling
+from conformance.judging.message import unexpected
+from conformance.judging.prerequisites import Failures, basic_first, note
+from conformance.judging.session import Session
+from conformance.judging.watch import DUMPED, ENDED_ITSELF, FAULT, GRACE, dump_in
+from conformance.verdict import (
+    Counterexample,
+    GrowthRecord,
+    Verdict,
+    VerdictName,
+    VerdictRecord,
+    runtime_name,
+)
 
 _TAIL = 20
 """Lines of a broken child's standard error that are shown."""
 
+_CAREFUL = 5
+"""How often on a backend a crash is looked at once more, to see which example it was."""
+
+_LEAST_PATIENCE = 10.0
+"""Every hang on a backend halves the patience for the next one, but not below this."""
+
+_START = 60.0
+"""Seconds that a child may take before it begins with its first claim."""
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be judged: statements by backend, and how hard."""
+    """What is to be judged: statements by backend, and how hard.
+
+    ``patience`` is for how many seconds nothing may be heard of a claim before it counts as hung.
+    """
 
     backends: tuple[Backend, ...]
     claims: tuple[Claim, ...]
     libraries: tuple[str, ...] = ()
     loops: tuple[str, ...] = ()
     effort: Effort = field(default_factory=Effort)
+    patience: float = PATIENCE
+    deviations: tuple[str, ...] = ()
 
     def statements(self, backend: Backend) -> list[Statement]:
         """What is judged on ``backend``."""
@@ -61,12 +89,14 @@ class Outcome:
     """What came of a plan.
 
     ``messages`` says of each verdict that is not the one on record why that matters, in many lines;
-    ``failures`` says in words what kept a verdict from being had at all.
+    ``failures`` says in words what kept a verdict from being had at all; ``growth`` says what grows
+    from example to example, by backend.
     """
 
     verdicts: list[VerdictRecord] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    growth: dict[str, GrowthRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,70 +124,172 @@ def supervise(
     is in ``outcome``.
     """
     waiting = [backend for backend in plan.backends if plan.statements(backend)]
-    events: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()
+    events: _Events = queue.Queue()
     running: set[_Child] = set()
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.add(_Child(plan, waiting.pop(0), events))
-            child, event = events.get()
-            if event is not None:
-                child.hear(event, outcome, listen)
-                continue
-            running.discard(child)
-            again = child.ended(outcome, listen)
-            if again is not None:
-                running.add(again)
+                running.add(_Judging(plan, waiting.pop(0), outcome, listen).child(events))
+            for child in running:
+                child.end_if_silent()
+            with suppress(queue.Empty):
+                child, event = events.get(timeout=1.0)
+                if event is not None:
+                    child.hear(event)
+                    continue
+                running.discard(child)
+                again = child.ended()
+                if again is not None:
+                    running.add(again.child(events))
     finally:
         # All at once, so that a second Ctrl-C comes too late to spare one.
         for child in running:
             child.kill()
         for child in running:
             child.close()
+    _sort(plan, outcome)
+    outcome.growth = {name: each for name, each in outcome.growth.items() if worth_telling(each)}
+
+
+def in_one_process(plan: Plan, outcome: Outcome, listen: Listener = lambda progress: None) -> None:
+    """The same without supervision, for a debugger: what hangs or crashes does so here."""
+    for backend in plan.backends:
+        session = Session(plan.effort, deviations=load(plan.deviations))
+        for statement in basic_first(plan.statements(backend)):
+            item = _item(statement, backend)
+            listen(Progress(backend.name, item))
+            verdict, message = session.judge(statement, backend)
+            outcome.verdicts.append(verdict.record())
+            if message is not None and verdict.verdict != "blocked":
+                outcome.messages.append(message)
+            listen(Progress(backend.name, item, verdict.record()))
+    _sort(plan, outcome)
+
+
+def _sort(plan: Plan, outcome: Outcome) -> None:
     place = {backend.name: number for number, backend in enumerate(plan.backends)}
     row = {claim.id: number for number, claim in enumerate(plan.claims)}
     outcome.verdicts.sort(key=lambda verdict: (place[verdict["backend"]], row[verdict["claim"]]))
 
 
-class _Child:
-    """One child process, and what is still to come from it."""
+def _item(statement: Statement, backend: Backend) -> str:
+    """A claim on a runtime, as pytest names it."""
+    return f"{statement.claim.id}[{runtime_name(statement.library, backend.name)}]"
 
-    def __init__(
-        self,
-        plan: Plan,
-        backend: Backend,
-        events: queue.Queue[tuple[_Child, dict[str, Any] | None]],
-        missing: dict[str, Statement] | None = None,
-    ) -> None:
+
+class _Judging:
+    """What is known of the judging of one backend, from one child to the next."""
+
+    def __init__(self, plan: Plan, backend: Backend, outcome: Outcome, listen: Listener) -> None:
         self.plan = plan
         self.backend = backend
-        self.events = events
-        self.missing = (
-            {
-                f"{statement.claim.id}[{runtime_name(statement.library, backend.name)}]": statement
-                for statement in plan.statements(backend)
-            }
-            if missing is None
-            else missing
-        )
-        self.current: str | None = None
-        self.judged = 0
-        self.errors: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115  # closed at its end
-            "w+", encoding="utf-8", errors="replace"
-        )
+        self.outcome = outcome
+        self.listen = listen
+        self.missing = {_item(each, backend): each for each in plan.statements(backend)}
+        self.deviations = load(plan.deviations)
+        self.failures: Failures = {}
+        self.patience = plan.patience
+        self.careful = _CAREFUL
+        # The claim whose crash is to be looked at once more, and what ended its process.
+        self.again: tuple[str, str] | None = None
+
+    def child(self, events: _Events) -> _Child:
+        """A new process for what is still to judge."""
+        plan, failures = self.plan, self.failures.get(self.backend.name, {})
+        items = tuple(self.missing) if self.again is None else (self.again[0],)
         task = Task(
-            backend=backend.name,
-            items=tuple(self.missing),
+            backend=self.backend.name,
+            items=items,
             loops=plan.loops,
             examples=plan.effort.examples,
             seed=plan.effort.seed,
             size=plan.effort.size,
+            patience=self.patience,
+            failures=tuple((law, *failed) for law, failed in failures.items()),
+            deviations=plan.deviations,
+            careful=self.again is not None,
+        )
+        return _Child(self, task, events)
+
+    def begun(self, item: str) -> None:
+        self.listen(Progress(self.backend.name, item))
+
+    def judged(self, verdict: VerdictRecord, message: str | None) -> None:
+        """A verdict came."""
+        item = f"{verdict['claim']}[{verdict['runtime']}]"
+        del self.missing[item]
+        note(self.failures, verdict)
+        self.outcome.verdicts.append(verdict)
+        # What is blocked has nothing to say that its cause has not said.
+        if message is not None and verdict["verdict"] != "blocked":
+            self.outcome.messages.append(message)
+        self.listen(Progress(self.backend.name, item, verdict))
+
+    def hung(self, item: str, text: str, script: str, stack: str) -> None:
+        """Nothing was heard of a claim for too long."""
+        self._no_answer(
+            item,
+            "hung",
+            f"no example was begun for {self.patience:g} s",
+            Counterexample(script, "\n".join(filter(None, (text, "", stack))).strip("\n")),
+        )
+        least = min(_LEAST_PATIENCE, self.plan.patience)
+        self.patience = max(least, self.patience / 2)
+
+    def crashed(self, item: str, ended_by: str, text: str, tail: str) -> None:
+        """The process that judged a claim ended in the middle of it."""
+        text = "\n".join(filter(None, (text, "", tail))).strip("\n")
+        self._no_answer(item, "crashed", ended_by, Counterexample("", text) if text else None)
+
+    def _no_answer(
+        self,
+        item: str,
+        name: VerdictName,
+        reason: str,
+        counterexample: Counterexample | None,
+    ) -> None:
+        statement = self.missing[item]
+        expected = expectation(statement, self.backend.known_as, self.deviations)
+        verdict = Verdict(
+            claim=statement.claim.id,
+            library=statement.library,
+            backend=self.backend.name,
+            verdict=name,
+            expected=None if expected is None else expected.verdict,
+            reason=reason_for(name, reason, expected),
+            counterexample=counterexample,
+        )
+        message = None
+        if not verdict.as_expected:
+            message = unexpected(statement, verdict, expected, self.backend, self.plan.effort)
+        self.judged(verdict.record(), message)
+
+    def grows(self) -> GrowthRecord:
+        """The growth that is told of this backend."""
+        empty = GrowthRecord(descriptors=0.0, bytes=0.0, claims={})
+        return self.outcome.growth.setdefault(self.backend.name, empty)
+
+
+class _Child:
+    """One child process, and what is heard of it."""
+
+    def __init__(self, judging: _Judging, task: Task, events: _Events) -> None:
+        self.judging = judging
+        self.task = task
+        self.current: str | None = None
+        self.example = ""
+        self.verdicts = 0
+        self.recycled = False
+        self.silent = False
+        self.heard = time.monotonic()
+        self.errors: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115  # closed at its end
+            "w+", encoding="utf-8", errors="replace"
         )
         self.process = subprocess.Popen(  # noqa: S603  # our own command
             [
                 sys.executable,
                 "-c",
-                BOOTSTRAP_PURE_PYTHON if backend.pure_python else BOOTSTRAP,
+                BOOTSTRAP_PURE_PYTHON if judging.backend.pure_python else BOOTSTRAP,
                 task.dumps(),
             ],
             # Never written to: that it closes tells the child that its parent is gone.
@@ -169,77 +301,107 @@ class _Child:
             # Ctrl-C is the parent's to answer: it records what there is and ends the children.
             start_new_session=True,
         )
-        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader = threading.Thread(target=self._read, args=(events,), daemon=True)
         self.reader.start()
 
-    def _read(self) -> None:
+    def _read(self, events: _Events) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with suppress(ValueError):  # a child that is killed may leave half a line
-                self.events.put((self, json.loads(line)))
+                events.put((self, json.loads(line)))
         self.process.stdout.close()
         self.process.wait()
-        self.events.put((self, None))
+        events.put((self, None))
 
-    def hear(self, event: dict[str, Any], outcome: Outcome, listen: Listener) -> None:
+    def hear(self, event: dict[str, Any]) -> None:
         """Take one event of the child's."""
-        kind = event["event"]
+        self.heard = time.monotonic()
+        judging, kind = self.judging, event["event"]
         if kind == "started":
             self.current = event["item"]
-            listen(Progress(self.backend.name, event["item"]))
+            judging.begun(event["item"])
+        elif kind == "example":
+            self.example = event["text"]
         elif kind == "verdict":
-            self._judged(event["verdict"], event["message"], outcome, listen)
-        else:
             self.current = None
-            outcome.failures.append(f"{event['item']} on {self.backend.name}:\n{event['message']}")
+            self.verdicts += 1
+            if judging.again is None:
+                judging.judged(event["verdict"], event["message"])
+        elif kind == "hung":
+            if event["item"] in judging.missing:
+                judging.hung(event["item"], event["text"], event["script"], event["stack"])
+            self.current = None
+            self.verdicts += 1
+        elif kind == "recycled":
+            self.recycled = True
+        elif kind == "growth":
+            grows = judging.grows()
+            grows["descriptors"], grows["bytes"] = event["descriptors"], event["bytes"]
+        elif kind == "grown":
+            grown = round(event["descriptors"] / max(1, event["examples"]), 2)
+            judging.grows()["claims"][event["item"]] = grown
+        elif kind == "failed":
+            self.current = None
+            failure = f"{event['item']} on {judging.backend.name}:\n{event['message']}"
+            # A module that cannot be imported cannot be in the next child either.
+            if failure not in judging.outcome.failures:
+                judging.outcome.failures.append(failure)
 
-    def _judged(
-        self,
-        verdict: VerdictRecord,
-        message: str | None,
-        outcome: Outcome,
-        listen: Listener,
-    ) -> None:
-        item = f"{verdict['claim']}[{verdict['runtime']}]"
-        del self.missing[item]
-        self.current = None
-        self.judged += 1
-        outcome.verdicts.append(verdict)
-        if message is not None:
-            outcome.messages.append(message)
-        listen(Progress(self.backend.name, item, verdict))
-
-    def ended(self, outcome: Outcome, listen: Listener) -> _Child | None:
-        """What follows from the child's end: nothing, or a new child for what is still to judge."""
-        with self.errors:
-            return self._end(outcome, listen)
-
-    def _end(self, outcome: Outcome, listen: Listener) -> _Child | None:
-        code = self.process.returncode
-        if not self.missing:
-            return None
+    def end_if_silent(self) -> None:
+        """End the process if it should have ended itself long ago."""
+        allowed = self.task.patience + 3 * GRACE
         if self.current is None:
-            outcome.failures.append(
-                f"{len(self.missing)} of the verdicts on {self.backend.name} were still to come when "
-                f"its process ended by {_ended_by(code)}\n{self._tail()}"
+            allowed += _START
+        if not self.silent and time.monotonic() - self.heard > allowed:
+            self.silent = True
+            self.kill()
+
+    def ended(self) -> _Judging | None:
+        """Take the end of the process.  If something is still to judge, that needs another child."""
+        with self.errors:
+            go_on = self._end()
+        return self.judging if go_on and self.judging.missing else None
+
+    def _end(self) -> bool:
+        judging, code = self.judging, self.process.returncode
+        if judging.again is not None:
+            self._looked_again(*judging.again)
+            judging.again = None
+        elif self.current is not None:
+            dump = self._dump()
+            if self.silent or dump:
+                judging.hung(self.current, self.example, "", dump or self._tail())
+            elif judging.careful:
+                judging.careful -= 1
+                judging.again = (self.current, ended_by(code))
+            else:
+                judging.crashed(self.current, ended_by(code), "", self._tail())
+        elif judging.missing and not self.recycled and code != ENDED_ITSELF:
+            judging.outcome.failures.append(
+                f"{len(judging.missing)} of the verdicts on {judging.backend.name} were still to "
+                f"come when its process ended by {ended_by(code)}\n{self._tail()}"
             )
             # What ends before its first verdict would do so again.
-            if code >= 0 or not self.judged:
-                return None
-        else:
-            verdict = _crashed(self.missing[self.current], self.backend, code)
-            message = (
-                f"{self.current}: the process that judged it ended by {verdict.reason}\n"
-                f"{self._tail()}"
-            )
-            self._judged(verdict.record(), message, outcome, listen)
-        if not self.missing:
-            return None
-        return _Child(self.plan, self.backend, self.events, self.missing)
+            return code < 0 and self.verdicts > 0
+        return True
+
+    def _looked_again(self, item: str, first: str) -> None:
+        """A claim whose process crashed was judged once more, with every example told before it ran."""
+        if self.current is not None:
+            self.judging.crashed(item, first, self.example, self._tail())
+        elif item in self.judging.missing:
+            self.judging.crashed(item, f"{first}, and not again when it was judged alone", "", "")
 
     def _tail(self) -> str:
+        """The dump of a fault if there is one, else the last lines written to standard error."""
         self.errors.seek(0)
-        return "\n".join(self.errors.read().splitlines()[-_TAIL:])
+        text = self.errors.read()
+        return dump_in(text, FAULT) or "\n".join(text.splitlines()[-_TAIL:])
+
+    def _dump(self) -> str:
+        """What was dumped because nothing was heard of the process, if it was."""
+        self.errors.seek(0)
+        return dump_in(self.errors.read(), DUMPED)
 
     def kill(self) -> None:
         """End the process now, and whatever it started."""
@@ -258,19 +420,10 @@ class _Child:
             self.process.stdin.close()
 
 
-def _crashed(statement: Statement, backend: Backend, code: int) -> Verdict:
-    expected = expectation(statement, backend.name)
-    return Verdict(
-        claim=statement.claim.id,
-        library=statement.library,
-        backend=backend.name,
-        verdict="crashed",
-        expected=None if expected is None else expected.verdict,
-        reason=_ended_by(code),
-    )
+_Events = queue.Queue[tuple[_Child, "dict[str, Any] | None"]]
 
 
-def _ended_by(code: int) -> str:
+def ended_by(code: int) -> str:
     """What ended a process, in words: its exit code, or the signal's name."""
     if code < 0:
         with suppress(ValueError):

@@ -12,6 +12,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from conformance.claim import Claim, Expect, Library, Statement
+from conformance.judging.deviations import Deviation
 from conformance.report.plain import clean, line, paragraph, rule
 from conformance.results.runtimes import runtime_key
 from conformance.verdict import Example, VerdictRecord
@@ -25,6 +26,7 @@ def explain(
     verdicts: Iterable[VerdictRecord] = (),
     judged_on: str = "",
     examples: Iterable[tuple[str, Example]] = (),
+    deviations: Iterable[Deviation] = (),
 ) -> None:
     """Print what ``claim`` says, what is on record about it, and its code.
 
@@ -32,6 +34,7 @@ def explain(
     for, are looked up there.  ``verdicts`` are verdicts that were given (those of other claims are
     passed over): they are listed, and their counterexamples are shown; ``judged_on`` says where
     (``"Python 3.13, seed 0"``).  ``examples`` are of what the claim is judged on, each with its runtime.
+    ``deviations`` are the claim's own, if it is a law that is known to be broken somewhere.
     """
     line(
         console,
@@ -42,8 +45,10 @@ def explain(
     line(console)
     line(console, f"source: {claim.source}")
     rule(console, "verdicts on record")
+    known = list(deviations)
     for library in claim.libraries:
-        _record(console, library, claim.statements[library].expect)
+        here = [each for each in known if each.library == library]
+        _record(console, library, [*here, *claim.statements[library].expect])
     given = sorted(
         (verdict for verdict in verdicts if verdict["claim"] == claim.id),
         key=lambda verdict: runtime_key(verdict["runtime"]),
@@ -81,6 +86,8 @@ def expectation_text(expect: Expect, *, last: bool = False) -> str:
         text += f": {expect.why}"
     if expect.issue:
         text += f" ({expect.issue})"
+    if isinstance(expect, Deviation):
+        text += f" [a known deviation: {expect.lines}]"
     return text
 
 

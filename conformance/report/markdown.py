@@ -12,8 +12,10 @@ from conformance.report.matrix import (
     Chapter,
     Matrix,
     Row,
+    blocked_together,
     by_python,
     findings,
+    known_deviations,
     matrix,
     ranges,
     unexpected_together,
@@ -44,10 +46,18 @@ def markdown(merged: Merged, title: str = "The article on trial") -> str:
         *(block for chapter in table.chapters for block in _chapter(chapter, table)),
         "## Not as expected",
         "\n".join(_unexpected(table)) or "Nothing: every verdict is the one on record.",
+        *_growth(table),
         "## Not judged, and why",
         "\n".join(f"- {prose(gap.text)}" for gap in table.gaps) or "Nothing: no cell is missing.",
     ]
     return clean("\n\n".join(blocks)) + "\n"
+
+
+def _growth(table: Matrix) -> list[str]:
+    if not table.growth:
+        return []
+    lines = "\n".join(f"- {prose(text)}" for text in table.growth)
+    return ["## What grows from example to example", lines]
 
 
 def prose(text: str) -> str:
@@ -144,6 +154,10 @@ def _legend(table: Matrix) -> Iterator[str]:
         if name in used
     ]
     notes += ["- **!** after a verdict: it is not the one on record"]
+    if known_deviations(table):
+        notes += [
+            "- a law that is broken without **!**: a known deviation, told with its issue under the table"
+        ]
     if any(runtime.partition("+")[2] for runtime in table.runtimes):
         notes += ["- a column **+name** is the backend to its left with that option or loop"]
     if len(table.labels) > 1:
@@ -212,3 +226,5 @@ def _unexpected(table: Matrix) -> Iterator[str]:
             f"- **{verdict['claim']}[{verdict['runtime']}]**{where}: expected "
             f"{verdict['expected'] or 'nothing (none is on record)'}, found {verdict['verdict']}{reason}"
         )
+    for text in blocked_together(table):
+        yield f"- {prose(text)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from conformance.results.merge import Merged, Run, parse_label
 from conformance.results.record import ClaimRecord
 from conformance.results.runtimes import in_order, runtimes_of, split
-from conformance.verdict import VerdictRecord
+from conformance.verdict import BREACHES, VerdictRecord
 
 VERDICTS = {
     "holds": "the claim is true there",
@@ -106,6 +106,7 @@ class Matrix:
     runtimes: tuple[str, ...]
     chapters: tuple[Chapter, ...]
     gaps: tuple[Gap, ...]
+    growth: tuple[str, ...]
     seeds: tuple[tuple[int, tuple[str, ...]], ...]
 
     @property
@@ -185,6 +186,7 @@ def matrix(merged: Merged) -> Matrix:
         runtimes=tuple(runtimes),
         chapters=tuple(Chapter(name, tuple(rows)) for name, rows in chapters.items()),
         gaps=tuple(_gaps(merged, claims.values())),
+        growth=tuple(_growth(merged)),
         seeds=tuple((seed, tuple(labels)) for seed, labels in seeds.items()),
     )
 
@@ -262,9 +264,14 @@ def findings(row: Row, runtimes: Sequence[str]) -> list[Finding]:
 
 
 def unexpected_together(table: Matrix) -> list[tuple[VerdictRecord, tuple[str, ...]]]:
-    """The verdicts that are not as expected, each once, with the Pythons that say the same."""
+    """The verdicts that are not as expected, each once, with the Pythons that say the same.
+
+    Those that are blocked are not among them: :func:`blocked_together` has them.
+    """
     groups: dict[tuple[str, ...], tuple[VerdictRecord, list[str]]] = {}
     for label, verdict in table.unexpected:
+        if verdict["verdict"] == "blocked":
+            continue
         key = (
             verdict["claim"],
             verdict["runtime"],
@@ -274,6 +281,63 @@ def unexpected_together(table: Matrix) -> list[tuple[VerdictRecord, tuple[str, .
         )
         groups.setdefault(key, (verdict, []))[1].append(label)
     return [(verdict, tuple(labels)) for verdict, labels in groups.values()]
+
+
+def blocked_together(table: Matrix) -> list[str]:
+    """What was blocked otherwise than on record, in a sentence for each cause and backend."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for label, verdict in table.unexpected:
+        if verdict["verdict"] == "blocked":
+            where = f" on Python {label}" if len(table.labels) > 1 else ""
+            key = (verdict["backend"], where, verdict["reason"] or "")
+            groups.setdefault(key, []).append(f"{verdict['claim']}[{verdict['runtime']}]")
+    return [
+        f"{len(items)} verdicts on {backend}{where} are blocked, each because {reason}: "
+        + ", ".join(items)
+        for (backend, where, reason), items in groups.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A law that is broken as it is on record: the verdict, where, in which Pythons, and why."""
+
+    claim: str
+    verdict: str
+    where: str
+    labels: tuple[str, ...]
+    reason: str
+
+
+def known_deviations(table: Matrix) -> list[Known]:
+    """The breaches of laws that are on record: no law is expected to be anything but true otherwise."""
+    found = []
+    for row in table.rows:
+        if row.claim["kind"] != "law":
+            continue
+        groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+        judged = [
+            runtime
+            for runtime, cell in zip(table.runtimes, row.cells, strict=True)
+            if cell.verdicts
+        ]
+        for runtime, cell in zip(table.runtimes, row.cells, strict=True):
+            for label, verdict in cell.verdicts:
+                if verdict["as_expected"] and verdict["verdict"] in BREACHES:
+                    key = (verdict["verdict"], verdict["reason"] or "")
+                    groups.setdefault(key, {}).setdefault(runtime, []).append(label)
+        for (name, reason), where in groups.items():
+            labels = {label for each in where.values() for label in each}
+            found.append(
+                Known(
+                    row.claim["id"],
+                    name,
+                    ", ".join(_families(list(where), judged)),
+                    tuple(label for label in table.labels if label in labels),
+                    reason,
+                )
+            )
+    return found
 
 
 def _families(members: Sequence[str], judged: Sequence[str]) -> Iterator[str]:
@@ -302,24 +366,32 @@ def _follows(first: str, second: str) -> bool:
 
 
 def _columns(runs: Sequence[Run]) -> list[str]:
-    """The runtimes that have a verdict, and those whose backend is not available in any record."""
-    verdicts = [verdict for run in runs for verdict in run.record["verdicts"]]
-    libraries = {verdict["library"] for verdict in verdicts}
-    available = {
-        backend["name"]
-        for run in runs
-        for backend in run.record["backends"]
-        if backend["available"]
-    }
-    missing = [
-        runtime
-        for run in runs
-        for backend in run.record["backends"]
-        if backend["name"] not in available
-        for library, runtime in runtimes_of(backend["name"])
-        if library in libraries or not libraries
-    ]
-    return in_order([*(verdict["runtime"] for verdict in verdicts), *missing])
+    """The runtimes that have a verdict; what is not available is listed with its reason, below."""
+    return in_order(verdict["runtime"] for run in runs for verdict in run.record["verdicts"])
+
+
+def _growth(merged: Merged) -> Iterator[str]:
+    """What grows from example to example, a line a backend and Python."""
+    for run in merged.runs:
+        for backend in run.record["backends"]:
+            growth = backend.get("growth")
+            if growth is None:
+                continue
+            where = f"{backend['name']} on {run.label}" if merged.runs[1:] else backend["name"]
+            parts = []
+            if growth["descriptors"]:
+                parts.append(f"{growth['descriptors']:.3g} file descriptors")
+            if growth["bytes"]:
+                parts.append(f"{growth['bytes'] / 1024:.3g} KiB of memory")
+            text = f"an empty example leaves behind {' and '.join(parts) or 'nothing'}"
+            claims = growth["claims"]
+            if claims:
+                most = max(claims, key=lambda item: claims[item])
+                text += (
+                    f"; of {len(claims)} claims an example leaves descriptors open, "
+                    f"of {most} {claims[most]:.3g}"
+                )
+            yield f"{where}: {text}"
 
 
 def _gaps(merged: Merged, claims: Iterable[ClaimRecord]) -> Iterator[Gap]:

@@ -12,7 +12,9 @@ from conformance.report.matrix import (
     Cell,
     Matrix,
     Row,
+    blocked_together,
     findings,
+    known_deviations,
     matrix,
     ranges,
     unexpected_together,
@@ -57,10 +59,23 @@ def show(merged: Merged, console: Console) -> None:
     else:
         _Table(table, console).show()
         _by_version(table, console)
+    known = known_deviations(table)
+    if known:
+        rule(console, "laws that are known to be broken")
+        for each in known:
+            pythons = f" on Python {ranges(each.labels)}" if len(table.labels) > 1 else ""
+            text = f"{each.claim} {each.verdict} on {each.where}{pythons}"
+            paragraph(console, f"{text}: {each.reason}" if each.reason else text, 2)
     if table.unexpected:
         rule(console, "not as expected")
         for verdict, labels in unexpected_together(table):
             _unexpected(console, verdict, ranges(labels) if len(table.labels) > 1 else "")
+        for text in blocked_together(table):
+            paragraph(console, text, 2)
+    if table.growth:
+        rule(console, "what grows from example to example")
+        for text in table.growth:
+            paragraph(console, text, 2)
     if table.gaps:
         rule(console, "not judged, and why")
         for gap in table.gaps:

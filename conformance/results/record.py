@@ -18,7 +18,7 @@ from jsonschema.exceptions import best_match
 from conformance.claim import Claim
 from conformance.results.files import write_text
 from conformance.results.runtimes import runtime_key
-from conformance.verdict import VerdictRecord, runtime_name
+from conformance.verdict import GrowthRecord, VerdictRecord, runtime_name
 
 SCHEMA_VERSION = 1
 DISTRIBUTION = "cancellation-conformance"
@@ -78,12 +78,21 @@ class ClaimRecord(TypedDict):
     instead: list[str]
 
 
-class BackendRecord(TypedDict):
-    """A backend as it stands in a record; ``reason`` says why it is not available."""
-
+class _BackendRecord(TypedDict):
     name: str
     available: bool
     reason: str | None
+
+
+class BackendRecord(_BackendRecord, total=False):
+    """A backend as it stands in a record; ``reason`` says why it is not available.
+
+    ``package`` is the distribution and version that its loop is from, where it was looked up;
+    ``growth`` is there if something grows from example to example.
+    """
+
+    package: str
+    growth: GrowthRecord
 
 
 class Record(TypedDict):
@@ -158,13 +167,12 @@ def claim_record(claim: Claim) -> ClaimRecord:
 def make_record(
     verdicts: Iterable[VerdictRecord],
     claims: Iterable[Claim],
-    backends: Iterable[tuple[str, str | None]],
+    backends: Iterable[BackendRecord],
     run: RunRecord,
 ) -> Record:
     """The record of a run made here.
 
-    ``claims`` are those that were asked for, ``backends`` the names of those that were, each with the
-    reason why it is not available (``None``: it is).  Verdicts come in any order and stand in the
+    ``claims`` and ``backends`` are those that were asked for.  Verdicts come in any order and stand in the
     record in the order of ``claims``, then of the runtimes.
     """
     claim_records = [claim_record(claim) for claim in claims]
@@ -174,10 +182,7 @@ def make_record(
         environment=environment(),
         run=run,
         claims=claim_records,
-        backends=[
-            BackendRecord(name=name, available=reason is None, reason=reason)
-            for name, reason in backends
-        ],
+        backends=list(backends),
         verdicts=sorted(
             verdicts,
             key=lambda verdict: (
@@ -186,6 +191,21 @@ def make_record(
             ),
         ),
     )
+
+
+def backend_record(
+    name: str,
+    reason: str | None,
+    package: str | None = None,
+    growth: GrowthRecord | None = None,
+) -> BackendRecord:
+    """A backend as it stands in a record; ``reason`` says why it is not available (``None``: it is)."""
+    record = BackendRecord(name=name, available=reason is None, reason=reason)
+    if package is not None:
+        record["package"] = package
+    if growth is not None:
+        record["growth"] = growth
+    return record
 
 
 @cache

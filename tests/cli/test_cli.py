@@ -97,6 +97,23 @@ def test_a_loop_of_ones_own_in_the_working_directory(tmp_path: Path) -> None:
     assert "asyncio+new_loop" in ran.stdout
 
 
+def test_the_loops_that_a_conftest_declares(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text(
+        "import asyncio\n"
+        "def pytest_asyncio_loop_factories(config, item):\n"
+        "    return {'std': asyncio.new_event_loop, 'mine': lambda: asyncio.SelectorEventLoop()}\n"
+    )
+    for spec, backends in (
+        ("tests/conftest.py", ["asyncio", "asyncio+mine"]),
+        ("tests/conftest.py::mine", ["asyncio+mine"]),
+    ):
+        conformance("run", "NEST-03", "--loop", spec, "--json", "run.json", cwd=tmp_path)
+        record = json.loads((tmp_path / "run.json").read_text())
+        assert [each["name"] for each in record["backends"]] == backends
+        assert {each["backend"] for each in record["verdicts"]} == set(backends)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -106,6 +123,8 @@ def test_a_loop_of_ones_own_in_the_working_directory(tmp_path: Path) -> None:
         (("run", "--loop", "nowhere:loop"), "cannot import 'nowhere'"),
         (("run", "--loop", "asyncio:nowhere"), "has no 'nowhere'"),
         (("run", "--loop", "builtins:dict"), "which is no asyncio event loop"),
+        (("run", "--loop", "os:abort"), "ended the process by SIGABRT; it must return a new event"),
+        (("run", "--loop", "conftest.py"), "there is no file conftest.py in "),
         (("run", "--examples", "none"), "is not a whole number from 1 on"),
         (("run", "--library", "curio"), "invalid choice: 'curio'"),
         (("run", "--backend", "asyncio", "--library", "trio"), "nothing to judge"),

@@ -67,7 +67,7 @@ def test_a_loop_that_crashes_is_a_result_and_the_rest_is_judged(
     outcome = Outcome()
     supervise(plan, outcome)
     assert [(each["verdict"], each["reason"]) for each in outcome.verdicts[:1]] == [
-        ("crashed", "SIGKILL")
+        ("crashed", "SIGKILL, and not again when it was judged alone")
     ]
     assert len(outcome.verdicts) == 2
     assert outcome.verdicts[1]["as_expected"]

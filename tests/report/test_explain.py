@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from conformance.claim import Claim, holds, law, not_applicable, refuted
+from conformance.judging.deviations import Deviation
 from conformance.report.explain import expectation_text, explain, show_code
 from conformance.verdict import Example, VerdictRecord
 from tests.results.samples import verdict
@@ -195,3 +196,27 @@ def test_an_example_is_shown_with_its_runtime() -> None:
 def test_an_expectation_is_one_line() -> None:
     assert expectation_text(holds("it is", when="anyio<4.5")) == "holds where anyio<4.5: it is"
     assert expectation_text(holds(), last=True) == "holds otherwise"
+
+
+def test_a_law_names_its_deviations() -> None:
+    _, instead = law_book()
+    deviation = Deviation(
+        "hung",
+        "it forgets",
+        "python<3.12",
+        ("asyncio+mine",),
+        "https://example.org/1",
+        claim=instead.id,
+        library="asyncio",
+        file="own.toml",
+        first=3,
+        last=9,
+    )
+    file = io.StringIO()
+    explain(instead, Console(file=file, width=200, _environ={}), deviations=[deviation])
+    assert (
+        "  asyncio\n"
+        "    hung on asyncio+mine where python<3.12: it forgets (https://example.org/1) [a known "
+        "deviation: lines 3-9 of own.toml]\n"
+        "    holds otherwise\n"
+    ) in file.getvalue()

@@ -159,3 +159,13 @@ def test_every_claim_and_runtime_is_on_the_page(made: Record) -> None:
     for backend in made["backends"]:
         if not backend["available"]:
             assert f"- {prose(backend['name'])}: " in page
+
+
+def test_a_known_deviation_is_told_with_its_issue() -> None:
+    reason = "a known deviation: it forgets (https://example.org/1)"
+    made = record([verdict("LAW-NEST-03", "asyncio", "hung", "hung", reason=reason)])
+    page = markdown(single(made))
+    assert f"  - hung on asyncio: {reason}\n" in page
+    legend = "- a law that is broken without **!**: a known deviation, told with its issue under the table"
+    assert legend in page
+    assert legend not in markdown(single(record([verdict("LAW-NEST-03", "asyncio")])))

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from conformance.report.matrix import (
     VERDICTS,
     Cell,
+    Known,
+    blocked_together,
     by_python,
     findings,
+    known_deviations,
     matrix,
     ranges,
     unexpected_together,
@@ -171,9 +174,11 @@ def test_what_was_not_judged_is_listed_with_its_reason() -> None:
     assert cells["asyncio+eager"].text == "holds"  # 3.11 could not judge any claim there
 
 
-def test_a_backend_that_is_not_available_keeps_its_columns() -> None:
+def test_a_backend_that_is_not_available_has_no_column_and_is_listed_with_its_reason() -> None:
     made = record([verdict("NEST-01")], why_not={"asyncio+uvloop": "not installed"})
-    assert matrix(single(made)).runtimes == ("asyncio", "asyncio+uvloop")
+    table = matrix(single(made))
+    assert table.runtimes == ("asyncio",)
+    assert "asyncio+uvloop: not installed" in [gap.text for gap in table.gaps]
 
 
 def test_pythons_that_agree_share_a_row() -> None:
@@ -212,7 +217,11 @@ def test_no_verdict_is_lost_between_the_records_and_the_table(made: list[Record]
         each for run in merged.runs for each in run.record["verdicts"] if not each["as_expected"]
     ]
     assert len(table.unexpected) == len(wrong)
-    assert sum(len(labels) for _, labels in unexpected_together(table)) == len(wrong)
+    blocked = [each for each in wrong if each["verdict"] == "blocked"]
+    listed = sum(len(labels) for _, labels in unexpected_together(table))
+    assert listed == len(wrong) - len(blocked)
+    said = " ".join(blocked_together(table))
+    assert all(f"{each['claim']}[{each['runtime']}]" in said for each in blocked)
     assert f"{len(wrong)} not as expected" in table.summary
 
 
@@ -245,3 +254,21 @@ def test_a_row_in_words_names_every_runtime_that_was_judged(made: list[Record]) 
                 else:
                     named.append(where)
         assert sorted(named) == sorted(judged)
+
+
+def test_the_known_deviations_are_told_together() -> None:
+    why = "a known deviation: it forgets"
+    made = [
+        verdict("LAW-NEST-03", "asyncio", "hung", "hung", reason=why),
+        verdict("LAW-NEST-03", "asyncio+debug", "hung", "hung", reason=why),
+        verdict("LAW-NEST-03", "anyio/trio", "refuted", "refuted"),
+        verdict("LAW-NEST-03", "trio", "refuted", "holds"),
+        verdict("LAW-NEST-04", "asyncio", "blocked", "blocked"),
+        verdict("NEST-03", "asyncio", "refuted", "refuted"),
+    ]
+    new = record(made, python="3.13.1")
+    old = record(made[:1] + made[2:], python="3.12.1")
+    assert known_deviations(matrix(merge([new, old]))) == [
+        Known("LAW-NEST-03", "hung", "asyncio (all)", ("3.12", "3.13"), why),
+        Known("LAW-NEST-03", "refuted", "anyio/trio", ("3.12", "3.13"), ""),
+    ]

@@ -56,18 +56,18 @@ def test_a_small_record_is_shown_like_this() -> None:
         seed=3,
     )
     assert shown(single(made), 70).splitlines() == [
-        "                 asyncio trio",
-        "                 asy uvl tri",
+        "                 asy trio",
+        "                 asy tri",
         "gather",
-        "  GATHER-01      ✗       -   What GATHER-01 says is so.",
-        "  LAW-GATHER-01  ✓       H!  What LAW-GATHER-01 says is so.",
+        "  GATHER-01      ✗   -   What GATHER-01 says is so.",
+        "  LAW-GATHER-01  ✓   H!  What LAW-GATHER-01 says is so.",
         "",
         "  ✓  holds          the claim is true there",
         "  ✗  refuted        the claim is false there: there is a counterexample",
         "  -  not-applicable the concept does not exist there",
         "  H  hung           no answer: the example could never end",
         "  !  not the verdict on record",
-        "  columns: asy asyncio, uvl asyncio+uvloop, tri trio",
+        "  columns: asy asyncio, tri trio",
         "",
         "not as expected",
         "  LAW-GATHER-01[trio]: expected holds, found hung: it waits for ever",
@@ -161,3 +161,14 @@ def test_anything_can_be_shown_and_the_last_line_is_the_summary(
     text = shown(merge(made), width, terminal=terminal)
     assert "not as expected; " in text.splitlines()[-1]
     assert "\x00" not in text
+
+
+def test_laws_that_are_known_to_be_broken_are_told_with_their_issue() -> None:
+    reason = "a known deviation: it forgets (https://example.org/1)"
+    made = record([verdict("LAW-NEST-03", "asyncio", "hung", "hung", reason=reason)])
+    text = shown(single(made))
+    assert (f"laws that are known to be broken\n  LAW-NEST-03 hung on asyncio: {reason}\n") in text
+    assert "not as expected\n" not in text
+    other = record([verdict("LAW-NEST-03", "asyncio")], python="3.10.4")
+    assert "LAW-NEST-03 hung on asyncio on Python 3.13: " in shown(merge([made, other]), 200)
+    assert "known to be broken" not in shown(single(other))

@@ -15,7 +15,13 @@ from conformance.results.record import (
     RunRecord,
 )
 from conformance.results.runtimes import runtimes_of, split
-from conformance.verdict import ANSWERS, VERDICT_NAMES, CounterexampleRecord, VerdictRecord
+from conformance.verdict import (
+    ANSWERS,
+    BREACHES,
+    VERDICT_NAMES,
+    CounterexampleRecord,
+    VerdictRecord,
+)
 
 BACKENDS = (
     "asyncio",
@@ -141,7 +147,7 @@ environments = st.builds(
 @st.composite
 def _verdicts(draw: st.DrawFn, claim: str, runtime: str) -> VerdictRecord:
     name = draw(st.sampled_from(VERDICT_NAMES))
-    expected = draw(st.sampled_from([None, *sorted(ANSWERS)]))
+    expected = draw(st.sampled_from([None, *sorted(ANSWERS | BREACHES)]))
     return verdict(
         claim,
         runtime,

@@ -75,7 +75,10 @@ def test_a_record_is_made_of_claims_and_verdicts_in_one_order() -> None:
     made = results.make_record(
         [each.record() for each in given],
         [first, second],
-        [*((name, None) for name in names), ("asyncio+uvloop", "not installed")],
+        [
+            *(results.backend_record(name, None) for name in names),
+            results.backend_record("asyncio+uvloop", "not installed"),
+        ],
         results.run_record(
             seed=7,
             profile="quick",

@@ -1,0 +1,202 @@
+"""Watches a process from within: when nothing is heard of it for a while, says where it stands.
+
+Real time is a guard here, and part of no verdict on an example that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import gc
+import linecache
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import Any, TextIO
+
+import trio
+
+from conformance.backends.backend import Backend
+from conformance.claim import Statement
+from conformance.judging.judge import describe
+from conformance.programs.script import script
+
+GRACE = 5.0
+"""Seconds after which a process that ought to have ended itself is ended from further outside."""
+
+ENDED_ITSELF = 3
+"""The exit code of a process whose watch ended it."""
+
+DUMPED = "Timeout ("
+"""How the dump begins that faulthandler writes when even the watch cannot run."""
+
+FAULT = "Fatal Python error: "
+"""How the dump of a crash begins."""
+
+_FRAMES = 15
+_TASKS = 8
+
+
+class Watch:
+    """Ends this process when no example was begun for ``patience`` seconds.
+
+    It is the pulse of a :class:`~conformance.judging.session.Session`.  ``tell`` is how the parent
+    hears: of a sign of life at most once a second, of the end with its stack, and, if ``careful``,
+    of every example before it is run.  ``dumps`` is where a stack goes if nothing can be told any more.
+
+    A thread watches.  Where something holds the interpreter's lock and no thread can run, the
+    C thread of :mod:`faulthandler` dumps the stack and ends the process a little later.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        tell: Callable[..., None],
+        dumps: TextIO,
+        patience: float,
+        *,
+        careful: bool = False,
+    ) -> None:
+        self.backend = backend
+        self.tell = tell
+        self.dumps = dumps
+        self.patience = patience
+        self.careful = careful
+        self.examples = 0
+        self._item: str | None = None
+        self._example: tuple[Statement, Mapping[str, Any]] | None = None
+        self._heard = self._armed = 0.0
+        threading.Thread(target=self._watch, daemon=True, name="conformance watch").start()
+
+    def begin(self, item: str) -> None:
+        """A claim is about to be judged."""
+        self._example = None
+        self._sign(time.monotonic())
+        self._item = item
+
+    def end(self) -> None:
+        """It was judged: what lies between claims is not watched from here."""
+        self._item = None
+        faulthandler.cancel_dump_traceback_later()
+
+    def __call__(self, statement: Statement, values: Mapping[str, Any]) -> None:
+        """An example is about to be run."""
+        self.examples += 1
+        self._example = (statement, values)
+        now = self._heard = time.monotonic()
+        if now - self._armed > 1:
+            self._sign(now)
+            self.tell(event="alive")
+        if self.careful:
+            self.tell(event="example", text=describe(values))
+
+    def _sign(self, now: float) -> None:
+        self._heard = self._armed = now
+        faulthandler.dump_traceback_later(self.patience + GRACE, exit=True, file=self.dumps)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(min(1.0, self.patience / 4))
+            item, silent = self._item, time.monotonic() - self._heard
+            if item is not None and silent > self.patience:
+                self.tell(event="hung", item=item, stack=where_it_stands(), **self._told())
+                os._exit(ENDED_ITSELF)
+
+    def _told(self) -> dict[str, str]:
+        """The example in flight, in words and as a script if there is one."""
+        if self._example is None:
+            return {"text": "", "script": ""}
+        statement, values = self._example
+        told = {"text": describe(values), "script": ""}
+        with suppress(Exception):  # a claim that is expected to hold need not have a template
+            told["script"] = script(statement, self.backend.script_style, values)
+        return told
+
+
+def where_it_stands() -> str:
+    """The main thread's stack from the example on, and the tasks that have not ended."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001  # documented
+    lines = ["the thread that runs the loop, the innermost call last:"]
+    lines += list(_lines(list(_frames_of(frame))[-_FRAMES:]))
+    tasks = list(_tasks())
+    for name, frames in tasks[:_TASKS]:
+        lines += [f"{name} waits at:", *_lines(frames[-_FRAMES:])]
+    if tasks[_TASKS:]:
+        lines.append(f"and {len(tasks) - _TASKS} more tasks")
+    return "\n".join(lines)
+
+
+def dump_in(text: str, start: str) -> str:
+    """faulthandler's dump in ``text`` that begins with ``start``, from the example on; empty if none.
+
+    Of several threads it is the one that crashed, or else the main thread, which comes last.
+    """
+    _, found, rest = text.rpartition(start)
+    if not found:
+        return ""
+    head, *threads = re.split(
+        r"^(?=(?:Current thread|Thread) 0x)", found + rest, flags=re.MULTILINE
+    )
+    threads = [each for each in threads if each.startswith("Current")] or threads[-1:]
+    kept = [head.strip()]
+    # The innermost call comes first there.
+    for line in "".join(threads[:1]).splitlines():
+        if not line.strip() or _judges(line):
+            break
+        kept.append(line)
+    return "\n".join(kept[: 2 * _FRAMES])
+
+
+def _judges(place: str) -> bool:
+    """Whether this is where judging is done: further out nothing says anything of the runtime."""
+    return "judging" in place and "conformance" in place
+
+
+def _frames_of(frame: FrameType | None) -> list[tuple[str, int, str]]:
+    frames: list[tuple[str, int, str]] = []
+    while frame is not None:
+        place = (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        if _judges(place[0]):
+            break
+        frames.insert(0, place)
+        frame = frame.f_back
+    return frames
+
+
+def _tasks() -> Iterator[tuple[str, list[tuple[str, int, str]]]]:
+    """The tasks that have not ended, wherever they are from, and the frames that they wait in."""
+    for thing in gc.get_objects():
+        # The type alone is looked at: a proxy of somebody's may raise when it is asked anything.
+        if issubclass(type(thing), asyncio.Task) and not thing.done():
+            yield f"task {thing.get_name()!r}", list(_awaiting(thing.get_coro()))
+        elif type(thing) is trio.lowlevel.Task and thing.coro.cr_frame is not None:
+            yield f"task {thing.name!r}", list(_awaiting(thing.coro))
+
+
+def _awaiting(awaitable: Any) -> Iterator[tuple[str, int, str]]:
+    while awaitable is not None:
+        frame = (
+            getattr(awaitable, "cr_frame", None)
+            or getattr(awaitable, "gi_frame", None)
+            or getattr(awaitable, "ag_frame", None)
+        )
+        if frame is not None:
+            yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+        awaitable = (
+            getattr(awaitable, "cr_await", None)
+            or getattr(awaitable, "gi_yieldfrom", None)
+            or getattr(awaitable, "ag_await", None)
+        )
+
+
+def _lines(frames: list[tuple[str, int, str]]) -> Iterator[str]:
+    for file, number, name in frames:
+        yield f"  {file}:{number} in {name}"
+        code = linecache.getline(file, number).strip()
+        if code:
+            yield f"    {code}"

@@ -104,10 +104,6 @@ def cancel_until_none_is_left(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-def no_shield(awaitable: Any) -> Any:
-    return asyncio.ensure_future(awaitable)
-
-
 async def wait_for_without_waiting(awaitable: Any, timeout: float) -> Any:
     """asyncio.wait_for() before bpo-32751: the timeout does not wait for the cancelled task."""
     task = asyncio.ensure_future(awaitable)
@@ -135,13 +131,6 @@ real_scope = {"anyio": anyio.CancelScope, "trio": trio.CancelScope}
 real_limit = {"anyio": anyio.move_on_after, "trio": trio.move_on_after}
 
 
-def without_shields(library: str) -> Callable[[], AbstractContextManager[Any]]:
-    def scope(*, shield: bool = False, **more: Any) -> Any:
-        return real_scope[library](**more)
-
-    return lambda: patch(f"{library}.CancelScope", scope)
-
-
 def limits_without_shields(library: str) -> Callable[[], AbstractContextManager[Any]]:
     def limit(seconds: float, *, shield: bool = False) -> Any:
         return real_limit[library](seconds)
@@ -165,6 +154,9 @@ WRONG = (
         "a cancel raises an Exception",
         kills=("LAW-CLEANUP-01",),
         loop=tasks_that_run(CancelledByAnException),
+        breaks="task",
+        issue="https://github.com/python/cpython/pull/13528",
+        says={"LAW-CLEANUP-01": "raised OldCancelledError, which is an Exception"},
     ),
     *(
         Wrong(
@@ -174,58 +166,83 @@ WRONG = (
             patch=lambda: patch.object(
                 concurrent.futures._base, "CancelledError", asyncio.CancelledError
             ),
+            breaks="thread bridge",
+            issue="https://github.com/python/cpython/pull/21474",
+            says={"LAW-CLEANUP-02": "which is no concurrent.futures.CancelledError"},
         )
         for library in ASYNCIO_AND_ANYIO
     ),
     Wrong(
         "a cancelled task is abandoned where it stands",
-        kills=("LAW-CLEANUP-03", "LAW-CLEANUP-04"),
+        kills=(
+            "LAW-CLEANUP-03",
+            "LAW-CLEANUP-04",
+            "PROGRAM-06",
+            "PROGRAM-07",
+        ),
         loop=tasks_that_run(Abandoned),
+        breaks="task",
+        says={
+            "LAW-CLEANUP-03": "was entered 1 times and cleaned up 0 times",
+            "LAW-CLEANUP-04": "the resource is still held",
+            "PROGRAM-06": "finally 1 never ran",
+            "PROGRAM-07": "never closes 1",
+        },
     ),
     Wrong(
         "an AsyncExitStack registers the exit before it enters",
         kills=("LAW-CLEANUP-05",),
         patch=lambda: patch("conformance.claims.cleanup.release.AsyncExitStack", KeepsTheExit),
+        breaks="exit stack",
+        says={"LAW-CLEANUP-05": "__aexit__ was called, though __aenter__ had not returned"},
     ),
     Wrong(
         "each cancel comes twice",
         kills=("LAW-CLEANUP-07",),
         loop=with_tasks(CancelledTwice),
-    ),
-    Wrong(
-        "shield() shields nothing",
-        kills=("LAW-CLEANUP-08",),
-        patch=lambda: patch.object(asyncio, "shield", no_shield),
-    ),
-    *(
-        Wrong(
-            f"the shields of {library} shield nothing",
-            kills=("LAW-CLEANUP-06", "LAW-CLEANUP-08", "LAW-CLEANUP-09"),
-            library=library,
-            patch=without_shields(library),
-        )
-        for library in ("anyio", "trio")
+        breaks="task",
+        says={"LAW-CLEANUP-07": "but interrupted were [1]"},
     ),
     Wrong(
         "run() leaves the tasks that are left",
-        kills=("LAW-CLEANUP-09", "LAW-CLEANUP-10", "LAW-CLEANUP-11"),
+        kills=(
+            "LAW-CLEANUP-09",
+            "LAW-CLEANUP-10",
+            "LAW-CLEANUP-11",
+            "LAW-NEST-09",
+        ),
         patch=lambda: patch.object(asyncio.runners, "_cancel_all_tasks", leave_the_rest),
+        breaks="run",
+        issue="https://github.com/python/cpython/pull/5262",
+        says={
+            "LAW-CLEANUP-09": "0 began their finally",
+            "LAW-CLEANUP-10": "the await there was not cancelled",
+            "LAW-CLEANUP-11": "0 were cancelled and waited for, not 1",
+            "LAW-NEST-09": "was neither",
+        },
     ),
     Wrong(
         "run() also ends the tasks that are created at its end",
         kills=("LAW-CLEANUP-11",),
         patch=lambda: patch.object(asyncio.runners, "_cancel_all_tasks", cancel_until_none_is_left),
+        breaks="run",
+        says={"LAW-CLEANUP-11": "1 were cancelled and waited for, not 0"},
     ),
     Wrong(
         "wait_for() does not wait for what it cancelled",
         kills=("LAW-CLEANUP-12",),
         patch=lambda: patch.object(asyncio, "wait_for", wait_for_without_waiting),
         when="python>=3.12",
+        breaks="timeout",
+        issue="https://github.com/python/cpython/pull/7216",
+        says={"LAW-CLEANUP-12": "wait_for() was over first"},
     ),
     Wrong(
         "wait() cancels the rest at its timeout and waits for it",
         kills=("LAW-CLEANUP-13",),
         patch=lambda: patch.object(asyncio, "wait", wait_to_the_end),
+        breaks="wait",
+        says={"LAW-CLEANUP-13": "they saw [1] cancels"},
     ),
     *(
         Wrong(
@@ -233,6 +250,8 @@ WRONG = (
             kills=("LAW-CLEANUP-14",),
             library=library,
             patch=limits_without_shields(library),
+            breaks="timeout",
+            says={"LAW-CLEANUP-14": "it was interrupted all the same"},
         )
         for library in ("anyio", "trio")
     ),
@@ -242,6 +261,8 @@ WRONG = (
             kills=("LAW-CLEANUP-14",),
             library=library,
             patch=limits_without_ends(library),
+            breaks="timeout",
+            says={"LAW-CLEANUP-14": "the limit caught none by its deadline"},
         )
         for library in ("anyio", "trio")
     ),

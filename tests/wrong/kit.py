@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 from conformance.backends.backend import Backend, LoopFactory
 from conformance.backends.virtual import VirtualLoop
 from conformance.claim import Library
+
+Part = Literal[
+    "loop",
+    "io",
+    "run",
+    "task",
+    "future",
+    "group",
+    "gather",
+    "wait",
+    "timeout",
+    "shield",
+    "scope",
+    "checkpoint",
+    "lock",
+    "semaphore",
+    "condition",
+    "event",
+    "barrier",
+    "queue",
+    "exit stack",
+    "thread bridge",
+    "http client",
+    "plugin",
+    "driver",
+]
+PARTS: tuple[str, ...] = get_args(Part)
+"""What of a runtime can be broken: ``run`` is asyncio.run(), ``wait`` is asyncio.wait(), ``queue`` a
+queue, stream or channel, ``plugin`` a plugin for pytest, ``driver`` what runs this suite's examples."""
 
 
 @dataclass(frozen=True)
 class Wrong:
     """A runtime that is wrong on purpose.
 
-    ``name`` says what it does wrong; ``kills`` are the laws that it refutes, stated in ``library``.
+    ``name`` says what it does wrong, and ``breaks`` in which part of the runtime; ``kills`` are the
+    laws that it is there to refute, stated in ``library``.  ``says`` gives for laws a fragment that
+    their counterexample must contain: what a reader needs in order to see the mistake.
+    ``issue`` is the upstream issue of the real bug that is made again here, if there was one.
     ``loop`` makes its event loops (asyncio), ``patch`` replaces names for the while of the judging.
     ``when`` is the condition on versions under which it can be built.
     """
@@ -28,6 +60,14 @@ class Wrong:
     loop: LoopFactory | None = None
     patch: Callable[[], AbstractContextManager[Any]] = nullcontext
     when: str = ""
+    breaks: Part = "loop"
+    issue: str | None = None
+    says: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Its library and name: no two wrong runtimes have the same."""
+        return f"{self.library}: {self.name}"
 
     @property
     def backend(self) -> Backend:
@@ -63,3 +103,13 @@ def with_tasks(task: Callable[..., Any]) -> LoopFactory:
         return loop
 
     return factory
+
+
+def with_futures(future: type[asyncio.Future[Any]]) -> LoopFactory:
+    """A factory of virtual loops whose futures are of the type ``future``."""
+
+    class Loop(VirtualLoop):
+        def create_future(self) -> asyncio.Future[Any]:
+            return future(loop=self)
+
+    return Loop

@@ -16,28 +16,15 @@ from unittest.mock import patch
 import trio
 
 from tests.wrong.cleanup import Abandoned
+from tests.wrong.delivery_tasks import wait_for_that_prefers_the_result
 from tests.wrong.kit import Wrong
 
 KILLS = ("PROGRAM-01",)
 
-_wait_for: Any = asyncio.wait_for
 _put_nowait: Any = asyncio.Queue.put_nowait
 _gather: Any = asyncio.gather
 _cancel_scope: Any = trio.CancelScope.cancel
 _Task = asyncio.Task
-
-
-async def wait_for_that_prefers_the_result(awaitable: Any, timeout: float) -> Any:
-    """What wait_for() did before Python 3.12: https://github.com/python/cpython/issues/86296"""
-    inner = asyncio.ensure_future(awaitable)
-    try:
-        return await _wait_for(asyncio.shield(inner), timeout)
-    except (asyncio.CancelledError, asyncio.TimeoutError):
-        if inner.done() and not inner.cancelled():
-            return inner.result()
-        inner.cancel()
-        await asyncio.wait([inner])
-        raise
 
 
 def hand_over(queue: Any, item: Any) -> None:
@@ -169,37 +156,72 @@ WRONG = (
         KILLS,
         patch=lambda: patch.object(asyncio, "wait_for", wait_for_that_prefers_the_result),
         when="python>=3.12",
+        breaks="timeout",
+        issue="https://github.com/python/cpython/issues/86296",
     ),
-    Wrong("a queue drops the item of a cancelled getter", KILLS, patch=queue_that_hands_over),
+    Wrong(
+        "a queue drops the item of a cancelled getter",
+        KILLS,
+        patch=queue_that_hands_over,
+        breaks="queue",
+        issue="https://github.com/python/asyncio/pull/256",
+        says={"PROGRAM-01": "queue: 0 left"},
+    ),
     Wrong(
         "a lock is not handed on by a waiter that is cancelled",
         KILLS,
         patch=lambda: patch.object(asyncio.Lock, "acquire", acquire_for_oneself),
+        breaks="lock",
+        issue="https://github.com/python/cpython/pull/1031",
+        says={"PROGRAM-01": "rival: still running"},
     ),
     Wrong(
         "a group forgets the exceptions of its children",
         KILLS,
         patch=lambda: patch.object(asyncio.TaskGroup, "_on_task_done", only_count),
         when="python>=3.11",
+        breaks="group",
     ),
-    Wrong("a scope delivers once only", KILLS, library="anyio", patch=tasks(ToldOnce)),
+    Wrong(
+        "a scope delivers once only",
+        KILLS,
+        library="anyio",
+        patch=tasks(ToldOnce),
+        breaks="scope",
+    ),
     Wrong(
         "a shield leaks",
         KILLS,
         library="trio",
         patch=lambda: patch.object(trio.CancelScope, "cancel", cancel_shielded),
+        breaks="shield",
     ),
     Wrong(
         "a timeout takes somebody else's cancel for its own",
         KILLS,
         patch=timeout_that_asks_for_no_more,
         when="python>=3.11",
+        breaks="timeout",
+        issue="https://github.com/aio-libs/aiohttp/issues/5979",
+        says={"PROGRAM-01": "worker: raised TimeoutError"},
     ),
     Wrong(
         "gather() answers in the order of completion",
         KILLS,
         patch=lambda: patch.object(asyncio, "gather", gather_as_they_come),
+        breaks="gather",
     ),
-    Wrong("a finally is skipped", KILLS, patch=tasks(abandoned_when_cancelled)),
-    Wrong("a count stays", KILLS, patch=tasks(CountsUp), when="python>=3.11"),
+    Wrong(
+        "a finally is skipped",
+        KILLS,
+        patch=tasks(abandoned_when_cancelled),
+        breaks="task",
+    ),
+    Wrong(
+        "a count stays",
+        KILLS,
+        patch=tasks(CountsUp),
+        when="python>=3.11",
+        breaks="task",
+    ),
 )

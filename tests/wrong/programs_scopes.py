@@ -19,8 +19,7 @@ from anyio._backends import _asyncio as anyio_on_asyncio  # its classes have no 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from conformance.claim import Library
-from tests.wrong.kit import Wrong
-from tests.wrong.propagation_scopes import scope_without_a_shield
+from tests.wrong.kit import Part, Wrong
 
 Patch = Callable[[], AbstractContextManager[Any]]
 
@@ -217,65 +216,86 @@ def limit_is_silent(parts: Parts) -> Patch:
     return partial(patch.object, parts.library, "fail_after", parts.library.move_on_after)
 
 
+def mistakes(parts: Parts) -> tuple[tuple[str, Part, tuple[str, ...], Patch], ...]:
+    """What is wrong, in what part of the library, which laws it refutes, and how it is done."""
+    return (
+        (
+            "an event is waited for in a cancelled scope",
+            "event",
+            ("PROGRAM-01", "PROGRAM-02"),
+            wait_is_shielded(parts),
+        ),
+        (
+            "cancel() raises in the task that calls it",
+            "scope",
+            ("PROGRAM-03",),
+            cancel_raises(parts),
+        ),
+        (
+            "cancel() reaches the scopes beside",
+            "scope",
+            ("PROGRAM-05",),
+            cancel_reaches_siblings(parts),
+        ),
+        (
+            "a lock wakes nobody",
+            "lock",
+            ("PROGRAM-10", "PROGRAM-15"),
+            lock_of_ours(parts, wakes=False),
+        ),
+        (
+            "receive() may raise though it has taken the item",
+            "queue",
+            ("PROGRAM-11",),
+            may_fail_when_done(parts, parts.receiver, "receive"),
+        ),
+        (
+            "acquire() may raise though it has taken the lock",
+            "lock",
+            ("PROGRAM-13",),
+            may_fail_when_done(parts, parts.lock, "acquire"),
+        ),
+        (
+            "a lock lets in everybody who waits",
+            "lock",
+            ("PROGRAM-14",),
+            lock_of_ours(parts, wakes=True),
+        ),
+        (
+            "a group gives its children away",
+            "group",
+            ("PROGRAM-16",),
+            children_of_the_outermost(parts),
+        ),
+        ("a group is not told of errors", "group", ("PROGRAM-17",), group_is_not_told(parts)),
+        (
+            "a limit takes every cancel for its deadline",
+            "timeout",
+            ("PROGRAM-20",),
+            limit_takes_every_cancel(parts),
+        ),
+        (
+            "a limit is silent",
+            "timeout",
+            ("PROGRAM-20", "LAW-DELIVER-14"),
+            limit_is_silent(parts),
+        ),
+    )
+
+
 WRONG = (
     *(
-        Wrong(f"in {parts.name} {name}", kills=kills, library=parts.name, patch=mistake)
-        for parts in LIBRARIES
-        for name, kills, mistake in (
-            (
-                "a scope does not know of shields",
-                ("PROGRAM-01", "PROGRAM-09"),
-                scope_without_a_shield(parts.library),
-            ),
-            (
-                "an event is waited for in a cancelled scope",
-                ("PROGRAM-01", "PROGRAM-02"),
-                wait_is_shielded(parts),
-            ),
-            ("cancel() raises in the task that calls it", ("PROGRAM-03",), cancel_raises(parts)),
-            (
-                "cancel() reaches the scopes beside",
-                ("PROGRAM-05",),
-                cancel_reaches_siblings(parts),
-            ),
-            (
-                "a lock wakes nobody",
-                ("PROGRAM-10", "PROGRAM-15"),
-                lock_of_ours(parts, wakes=False),
-            ),
-            (
-                "receive() may raise though it has taken the item",
-                ("PROGRAM-11",),
-                may_fail_when_done(parts, parts.receiver, "receive"),
-            ),
-            (
-                "acquire() may raise though it has taken the lock",
-                ("PROGRAM-13",),
-                may_fail_when_done(parts, parts.lock, "acquire"),
-            ),
-            (
-                "a lock lets in everybody who waits",
-                ("PROGRAM-14",),
-                lock_of_ours(parts, wakes=True),
-            ),
-            (
-                "a group gives its children away",
-                ("PROGRAM-16",),
-                children_of_the_outermost(parts),
-            ),
-            ("a group is not told of errors", ("PROGRAM-17",), group_is_not_told(parts)),
-            (
-                "a limit takes every cancel for its deadline",
-                ("PROGRAM-20",),
-                limit_takes_every_cancel(parts),
-            ),
-            ("a limit is silent", ("PROGRAM-20",), limit_is_silent(parts)),
+        Wrong(
+            f"in {parts.name} {name}", kills=kills, library=parts.name, patch=mistake, breaks=part
         )
+        for parts in LIBRARIES
+        for name, part, kills, mistake in mistakes(parts)
     ),
     Wrong(
         "in trio send() may raise though it has sent the item",
         kills=("PROGRAM-12",),
         library="trio",
         patch=may_fail_when_done(LIBRARIES[1], trio.MemorySendChannel, "send"),
+        breaks="queue",
     ),
 )

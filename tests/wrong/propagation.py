@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 from unittest.mock import patch
 
+from tests.wrong.delivery_tasks import NeverTakesBack
 from tests.wrong.kit import Wrong, with_tasks
 
 Body = Coroutine[Any, Any, Any]
@@ -18,13 +19,6 @@ class ForgetfulTask(asyncio.Task[Any]):
 
     def cancelling(self) -> int:
         return 0
-
-
-class StubbornTask(asyncio.Task[Any]):
-    """Keeps every request, whoever takes it back."""
-
-    def uncancel(self) -> int:
-        return self.cancelling()
 
 
 class SelflessTask(asyncio.Task[Any]):
@@ -136,69 +130,119 @@ WRONG = (
         "gather() does not pass a cancel on to its children",
         kills=("LAW-NEST-01",),
         patch=lambda: patch.object(asyncio, "gather", shielded_gather),
+        breaks="gather",
+        says={"LAW-NEST-01": "the layers were left in the order [0], not [1, 0]"},
     ),
     Wrong(
         "a task does not hear its own cancel()",
         kills=("LAW-NEST-01", "LAW-NEST-07"),
         loop=with_tasks(SelflessTask),
+        breaks="task",
+        issue="https://github.com/python/cpython/pull/1097",
+        says={"LAW-NEST-07": "this one was not stopped"},
     ),
     Wrong(
         "a task's cancel() reaches every task that it started",
         kills=("LAW-NEST-02",),
         loop=with_tasks(PossessiveTask),
+        breaks="task",
     ),
     Wrong(
         "wait() hands its caller's cancel on",
-        kills=("LAW-NEST-02",),
+        kills=(
+            "LAW-NEST-02",
+            "PROGRAM-19",
+        ),
         patch=lambda: patch.object(asyncio, "wait", possessive_wait),
+        breaks="wait",
+        says={
+            "LAW-NEST-02": "stood asyncio.wait(): that was interrupted",
+            "PROGRAM-19": "nobody cancelled child 1, and it did not go on",
+        },
     ),
     Wrong(
         "cancelling() is always 0",
         kills=("LAW-NEST-03", "LAW-NEST-06"),
         loop=with_tasks(ForgetfulTask),
         when="python>=3.11",
+        breaks="task",
+        says={"LAW-NEST-03": "cancelling() said 0, not 1", "LAW-NEST-06": "began 5 more steps"},
     ),
     Wrong(
         "reschedule() to a time in the past does nothing",
         kills=("LAW-NEST-05",),
         patch=lambda: patch.object(asyncio.Timeout, "reschedule", deaf_to_the_past),
         when="python>=3.11",
+        breaks="timeout",
+        says={"LAW-NEST-05": "every task waits"},
     ),
     Wrong(
         "shield() hands its caller's cancel on",
-        kills=("LAW-NEST-08",),
+        kills=(
+            "LAW-NEST-08",
+            "LAW-CLEANUP-08",
+            "PROGRAM-09",
+        ),
         patch=lambda: patch.object(asyncio, "shield", asyncio.ensure_future),
-    ),
-    Wrong(
-        "asyncio.run() leaves running what is left",
-        kills=("LAW-NEST-09",),
-        patch=lambda: patch.object(asyncio.runners, "_cancel_all_tasks", lambda loop: None),
+        breaks="shield",
+        says={
+            "LAW-NEST-08": "the work was interrupted",
+            "LAW-CLEANUP-08": "the shielded cleanup did not end",
+            "PROGRAM-09": "what waits for it within the shield did not go on",
+        },
     ),
     Wrong(
         "CancelledError is an Exception",
         kills=("LAW-NEST-12",),
         loop=with_tasks(by(with_an_exception)),
+        breaks="task",
+        issue="https://github.com/python/cpython/pull/13528",
+        says={"LAW-NEST-12": "the helper waited out its interval"},
     ),
     Wrong(
         "a cancelled task is interrupted at every await",
         kills=("LAW-NEST-13", "LAW-NEST-14"),
         loop=with_tasks(by(again_and_again)),
+        breaks="task",
+        says={
+            "LAW-NEST-13": "the helper was left at once",
+            "LAW-NEST-14": "swallowed 2 times: cancelling() said 1",
+        },
     ),
     Wrong(
         "gather() is cancelled only if its children let it be",
         kills=("LAW-NEST-15",),
         patch=lambda: patch.object(asyncio, "gather", trusting_gather),
+        breaks="gather",
+        issue="https://github.com/python/cpython/issues/76865",
+        says={"LAW-NEST-15": "gather() raised nothing in the parent"},
     ),
     Wrong(
         "uncancel() takes nothing back",
-        kills=("LAW-NEST-16",),
-        loop=with_tasks(StubbornTask),
+        kills=(
+            "LAW-NEST-16",
+            "PROGRAM-21",
+        ),
+        loop=with_tasks(NeverTakesBack),
         when="python>=3.11.3",
+        breaks="task",
+        says={
+            "LAW-NEST-16": "was to end with ('TimeoutError', 0)",
+            "PROGRAM-21": "1 requests are still counted",
+        },
     ),
     Wrong(
         "uncancel() takes nothing back from a group",
-        kills=("LAW-NEST-17",),
-        loop=with_tasks(StubbornTask),
+        kills=(
+            "LAW-NEST-17",
+            "LAW-DELIVER-18",
+        ),
+        loop=with_tasks(NeverTakesBack),
         when="python>=3.13",
+        breaks="task",
+        says={
+            "LAW-NEST-17": "cancelling() said 2, not 0",
+            "LAW-DELIVER-18": "were swallowed and taken back, and then",
+        },
     ),
 )

@@ -123,29 +123,43 @@ WRONG = (
                 kills=("LAW-NEST-01", "LAW-NEST-05"),
                 library=name,
                 patch=exit_that_catches_everything(scope),
+                breaks="scope",
             ),
             Wrong(
                 f"cancel() of {name} reaches the scope around it",
                 kills=("LAW-NEST-02",),
                 library=name,
                 patch=cancel_that_spreads(scope),
+                breaks="scope",
+                says={"LAW-NEST-02": "a child outside its scope, which was interrupted"},
             ),
             Wrong(
                 f"current_effective_deadline() of {name} does not know of cancel()",
                 kills=("LAW-NEST-04",),
                 library=name,
                 patch=deadline_of_clocks_only(library),
+                breaks="scope",
+                says={"LAW-NEST-04": "said inf, not -inf"},
             ),
             Wrong(
                 f"checkpoint_if_cancelled() of {name} checks nothing",
                 kills=("LAW-NEST-06",),
                 library=name,
                 patch=partial(patch.object, library.lowlevel, "checkpoint_if_cancelled", nothing),
+                breaks="checkpoint",
+                says={"LAW-NEST-06": "began 5 more steps"},
             ),
             Wrong(
                 f"checkpoint() of {name} checks nothing",
                 # anyio's groups on asyncio are checkpoints themselves (agronholm/anyio#1069).
-                kills=("LAW-NEST-07", "LAW-NEST-14") + (("LAW-NEST-15",) if name == "trio" else ()),
+                kills=(
+                    "LAW-NEST-07",
+                    "LAW-NEST-14",
+                    "LAW-DELIVER-02",
+                    "LAW-DELIVER-08",
+                    "LAW-DELIVER-13",
+                )
+                + (("LAW-NEST-15",) if name == "trio" else ()),
                 library=name,
                 patch=partial(
                     patch.object,
@@ -153,18 +167,40 @@ WRONG = (
                     "checkpoint",
                     library.lowlevel.cancel_shielded_checkpoint,
                 ),
+                breaks="checkpoint",
+                says={
+                    "LAW-NEST-14": "were to raise: [] did",
+                    "LAW-DELIVER-02": "the checkpoint after it went through",
+                    "LAW-DELIVER-08": "in a cancelled scope checkpoint() went through",
+                    "LAW-DELIVER-13": "raised 0 times",
+                },
             ),
             Wrong(
                 f"CancelScope() of {name} ignores shield=True",
-                kills=("LAW-NEST-10",),
+                kills=(
+                    "LAW-NEST-10",
+                    "LAW-DELIVER-17",
+                    "LAW-CLEANUP-06",
+                    "LAW-CLEANUP-08",
+                    "LAW-CLEANUP-09",
+                    "PROGRAM-01",
+                    "PROGRAM-09",
+                ),
                 library=name,
                 patch=scope_without_a_shield(library),
+                breaks="shield",
+                says={
+                    "LAW-NEST-10": "what happened is ['interrupted']",
+                    "LAW-CLEANUP-06": "raised in a cleanup that was shielded",
+                    "LAW-DELIVER-17": "the cancel came through",
+                },
             ),
             Wrong(
                 f"sleep() of {name} cannot be interrupted",
                 kills=("LAW-NEST-12", "LAW-NEST-13"),
                 library=name,
                 patch=sleep_that_shields_itself(library),
+                breaks="checkpoint",
             ),
         )
     ),
@@ -173,6 +209,8 @@ WRONG = (
         kills=("LAW-NEST-11",),
         library="anyio",
         loop=with_tasks(ShieldedTask),
+        breaks="task",
+        says={"LAW-NEST-11": "it did not, and the task had not ended"},
     ),
     Wrong(
         "cancelling() counts what was taken back",
@@ -180,5 +218,7 @@ WRONG = (
         library="anyio",
         loop=with_tasks(StubbornTask),
         when="python>=3.11",
+        breaks="task",
+        says={"LAW-NEST-17": "cancelling() said 1, not 0"},
     ),
 )

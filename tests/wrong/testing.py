@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 from unittest import mock
@@ -21,7 +21,7 @@ from anyio._backends import _asyncio as anyio_asyncio
 
 from conformance.backends.backend import Backend
 from conformance.programs import leftover
-from tests.wrong.kit import Wrong
+from tests.wrong.kit import Part, Wrong
 
 pytest_asyncio_plugin: Any = None
 with suppress(ImportError):
@@ -32,8 +32,11 @@ INSTALLED = "pytest-asyncio>=1.1"
 Loop = asyncio.AbstractEventLoop
 
 
+@dataclass(frozen=True)
 class WrongPlugin(Wrong):
     """A test plugin that is wrong on purpose: it is judged on ordinary loops, as its users have."""
+
+    breaks: Part = "plugin"
 
     @property
     def backend(self) -> Backend:
@@ -103,7 +106,8 @@ def end_in_silence(loop: Loop) -> None:
     """Cancel everything and wait for it, and tell nobody what it raised."""
     for task in (tasks := left(loop)):
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    if tasks:  # a gather() of nothing would look for the running loop
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 @contextmanager
@@ -134,7 +138,8 @@ def tests_ended_alone() -> Iterator[None]:
             tasks = [task for task in left(self.get_loop()) if task is not self._runner_task]
             for task in tasks:
                 task.cancel()
-            self.get_loop().run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            if tasks:  # a gather() of nothing would look for the running loop
+                self.get_loop().run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     with mock.patch.object(anyio_asyncio.TestRunner, "run_test", run_and_end):
         yield
@@ -215,7 +220,12 @@ WRONG = (
         "pytest-asyncio closes the loop without cancelling what is left",
         kills=("LAW-TESTING-01", "LAW-TESTING-03", "LAW-TESTING-04", "LAW-TESTING-08"),
         patch=with_loops_ended_by(end_without_a_cancel, plugin=pytest_asyncio_plugin),
+        issue="https://github.com/pytest-dev/pytest-asyncio/issues/200",
         when=INSTALLED,
+        says={
+            "LAW-TESTING-01": "are not cleaned up",
+            "LAW-TESTING-04": "when the last loop was closed, 1 tasks were still alive",
+        },
     ),
     WrongPlugin(
         "pytest-asyncio does not wait for the cleanup of what it cancels",
@@ -228,12 +238,17 @@ WRONG = (
         library="anyio",
         kills=("LAW-TESTING-01", "LAW-TESTING-03", "LAW-TESTING-09"),
         patch=with_loops_ended_by(end_without_a_cancel, plugin=anyio_asyncio),
+        says={
+            "LAW-TESTING-09": "were alive: [0, 1]",
+            "LAW-TESTING-03": "these many are alive in later tests",
+        },
     ),
     WrongPlugin(
         "pytest-asyncio cancels what is left until it is done",
         kills=("LAW-TESTING-02",),
         patch=with_loops_ended_by(end_by_cancelling_until_done, plugin=pytest_asyncio_plugin),
         when=INSTALLED,
+        says={"LAW-TESTING-02": "cancelled were, by number: [0, 0]"},
     ),
     WrongPlugin(
         "anyio's plugin cancels what is left until it is done",
@@ -264,6 +279,7 @@ WRONG = (
         kills=("LAW-TESTING-05",),
         patch=with_loops_ended_by(end_by_raising, plugin=pytest_asyncio_plugin),
         when=INSTALLED,
+        says={"LAW-TESTING-05": "which was to fail no test"},
     ),
     WrongPlugin(
         "anyio's plugin fails a test for what its leftovers raise",
@@ -276,18 +292,23 @@ WRONG = (
         kills=("LAW-TESTING-06",),
         patch=with_loops_ended_by(end_in_silence, plugin=pytest_asyncio_plugin),
         when=INSTALLED,
+        says={"LAW-TESTING-06": "not each was told of"},
     ),
     WrongPlugin(
         "anyio's plugin only logs what nobody retrieved",
         library="anyio",
         kills=("LAW-TESTING-07",),
         patch=callbacks_that_fail_in_silence,
+        issue="https://github.com/agronholm/anyio/pull/225",
+        says={"LAW-TESTING-07": "'test_that_comes_next': 'passed'"},
     ),
     WrongPlugin(
         "pytest-asyncio runs each example in a loop of its own",
         kills=("LAW-TESTING-08",),
         patch=a_loop_for_each_example,
+        issue="https://github.com/pytest-dev/pytest-asyncio/pull/122",
         when=INSTALLED,
+        says={"LAW-TESTING-08": "2 examples ran in 2 event loops, not in one"},
     ),
     WrongPlugin(
         "anyio's plugin keeps its runner for ever",
@@ -299,5 +320,7 @@ WRONG = (
         "the driver runs all examples in one loop",
         kills=("LAW-TESTING-10",),
         patch=one_loop_for_all_examples,
+        breaks="driver",
+        says={"LAW-TESTING-10": "1 tasks of an earlier example are alive"},
     ),
 )

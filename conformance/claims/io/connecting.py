@@ -15,6 +15,7 @@ import trio
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import SOCKETS
 from conformance.programs.attempts import CANCELLED, attempt, turn
 from conformance.programs.descriptors import open_descriptors
 from conformance.programs.instants import WAITING, WHILE_WAITING, Instant
@@ -104,7 +105,7 @@ ASYNCIO_CONNECTS = ("open_connection", "open_connection with a socket", "sock_co
 
 
 @CONNECTS_LEAVE_NOTHING.states(
-    "asyncio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
+    "asyncio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, needs=(SOCKETS,)
 )
 @given(how=every(ASYNCIO_CONNECTS), turns=up_to(8), twice=flags())
 async def test_a_cancelled_open_connection_leaves_nothing(
@@ -147,7 +148,7 @@ async def cancel_a_stream(library: ModuleType, turns: int, twice: bool) -> None:
 
 
 @CONNECTS_LEAVE_NOTHING.states(
-    "anyio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
+    "anyio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, needs=(SOCKETS,)
 )
 @given(turns=up_to(12), twice=flags())
 async def test_a_cancelled_connect_tcp_leaves_nothing(
@@ -224,7 +225,7 @@ async def cancel_some_accepts(
 
 
 @ACCEPTS_STRAND_NOBODY.states(
-    "asyncio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
+    "asyncio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, needs=(SOCKETS,)
 )
 @given(turns=up_to(3), instant=every(WHILE_WAITING))
 async def test_a_cancelled_sock_accept_strands_nobody(
@@ -247,7 +248,7 @@ THEIR_ADDRESS = anyio.abc.SocketAttribute.remote_address
 
 
 @ACCEPTS_STRAND_NOBODY.states(
-    "anyio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
+    "anyio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, needs=(SOCKETS,)
 )
 @given(turns=up_to(3), instant=every(WHILE_WAITING))
 async def test_an_accept_cancelled_in_anyio_strands_nobody(turns: int, instant: Instant) -> None:

@@ -17,6 +17,7 @@ import trio
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import THREADS, TIMERS
 from conformance.programs.attempts import CANCELLED, attempt
 from conformance.programs.descriptors import open_descriptors
 from conformance.programs.instants import SOON, WAITING, WHILE_WAITING, Instant
@@ -72,7 +73,7 @@ async def cancel_a_wait(
 
 
 @WAITS_KEEP_THE_STATUS.states(
-    "asyncio", expect=holds(), antecedents=WAIT_ANTECEDENTS, io=True, needs=("LAW-LOOP-04",)
+    "asyncio", expect=holds(), antecedents=WAIT_ANTECEDENTS, io=True, needs=(THREADS,)
 )
 @given(turns=up_to(1), instant=every(WHILE_WAITING), twice=flags())
 async def test_a_cancelled_wait_keeps_the_status(
@@ -83,7 +84,7 @@ async def test_a_cancelled_wait_keeps_the_status(
 
 
 @WAITS_KEEP_THE_STATUS.states(
-    "anyio", expect=holds(), antecedents=WAIT_ANTECEDENTS, io=True, needs=("LAW-LOOP-04",)
+    "anyio", expect=holds(), antecedents=WAIT_ANTECEDENTS, io=True, needs=(THREADS,)
 )
 @given(turns=up_to(1), instant=every(WHILE_WAITING))
 async def test_a_wait_cancelled_in_anyio_keeps_the_status(
@@ -158,7 +159,7 @@ async def cancel_a_run(
 
 
 @RUNS_LEAVE_NOTHING.states(
-    "asyncio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=("LAW-LOOP-04",)
+    "asyncio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=(THREADS,)
 )
 @given(pipes=flags(), turns=up_to(8))
 async def test_a_cancelled_start_leaves_nothing(
@@ -183,7 +184,7 @@ async def test_a_cancelled_start_leaves_nothing(
 
 
 @RUNS_LEAVE_NOTHING.states(
-    "anyio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=("LAW-LOOP-04",)
+    "anyio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=(THREADS, TIMERS)
 )
 @given(pipes=flags(), turns=up_to(8))
 async def test_a_run_process_cancelled_in_anyio_leaves_nothing(pipes: bool, turns: int) -> None:

@@ -13,6 +13,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import SOCKETS
 from conformance.programs.attempts import CANCELLED, attempt
 from conformance.programs.instants import WHILE_WAITING, Instant
 from conformance.programs.loopback import connected
@@ -83,7 +84,7 @@ ASYNCIO_READS: dict[str, Callable[[asyncio.StreamReader], Awaitable[bytes]]] = {
 
 
 @READS_TAKE_NOTHING.states(
-    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
+    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,)
 )
 @given(
     how=every(ASYNCIO_READS),
@@ -121,7 +122,7 @@ ANYIO_READS: dict[str, Callable[[Any, BufferedByteReceiveStream], Awaitable[byte
 
 
 @READS_TAKE_NOTHING.states(
-    "anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
+    "anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,)
 )
 @given(
     how=every(ANYIO_READS),

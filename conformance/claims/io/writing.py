@@ -10,6 +10,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import SOCKETS
 from conformance.programs.attempts import CANCELLED, attempt
 from conformance.programs.instants import WHILE_WAITING, Instant
 from conformance.programs.loopback import connected, connected_sockets, read_to_the_end
@@ -84,7 +85,7 @@ async def write_and_drain(writer: asyncio.StreamWriter) -> None:
 
 
 @WRITES_ARE_CUT.states(
-    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
+    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,)
 )
 @given(through_a_writer=flags(), turns=up_to(4), instant=every(WHILE_WAITING))
 async def test_a_cancelled_write_is_cut(
@@ -129,9 +130,7 @@ async def cancel_a_send(library: ModuleType, turns: int, instant: Instant) -> No
     assert PAYLOAD.startswith(received), differences(received, PAYLOAD)
 
 
-@WRITES_ARE_CUT.states(
-    "anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=("LAW-LOOP-08",)
-)
+@WRITES_ARE_CUT.states("anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,))
 @given(turns=up_to(4), instant=every(WHILE_WAITING))
 async def test_a_cancelled_send_is_cut(library: ModuleType, turns: int, instant: Instant) -> None:
     await cancel_a_send(library, turns, instant)

@@ -17,7 +17,7 @@ import trio
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import THREADS, TIMERS
+from conformance.claims.loop import TASKS, THREADS, TIMERS
 from conformance.programs.attempts import CANCELLED, attempt
 from conformance.programs.descriptors import open_descriptors
 from conformance.programs.instants import SOON, WAITING, WHILE_WAITING, Instant
@@ -73,7 +73,14 @@ async def cancel_a_wait(
 
 
 @WAITS_KEEP_THE_STATUS.states(
-    "asyncio", expect=holds(), antecedents=WAIT_ANTECEDENTS, io=True, needs=(THREADS,)
+    "asyncio",
+    expect=holds(),
+    antecedents=WAIT_ANTECEDENTS,
+    io=True,
+    needs=(
+        THREADS,
+        TASKS,
+    ),
 )
 @given(turns=up_to(1), instant=every(WHILE_WAITING), twice=flags())
 async def test_a_cancelled_wait_keeps_the_status(
@@ -84,7 +91,14 @@ async def test_a_cancelled_wait_keeps_the_status(
 
 
 @WAITS_KEEP_THE_STATUS.states(
-    "anyio", expect=holds(), antecedents=WAIT_ANTECEDENTS, io=True, needs=(THREADS,)
+    "anyio",
+    expect=holds(),
+    antecedents=WAIT_ANTECEDENTS,
+    io=True,
+    needs=(
+        THREADS,
+        TASKS,
+    ),
 )
 @given(turns=up_to(1), instant=every(WHILE_WAITING))
 async def test_a_wait_cancelled_in_anyio_keeps_the_status(
@@ -159,7 +173,14 @@ async def cancel_a_run(
 
 
 @RUNS_LEAVE_NOTHING.states(
-    "asyncio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=(THREADS,)
+    "asyncio",
+    expect=holds(),
+    antecedents=RUN_ANTECEDENTS,
+    io=True,
+    needs=(
+        THREADS,
+        TASKS,
+    ),
 )
 @given(pipes=flags(), turns=up_to(8))
 async def test_a_cancelled_start_leaves_nothing(
@@ -184,7 +205,7 @@ async def test_a_cancelled_start_leaves_nothing(
 
 
 @RUNS_LEAVE_NOTHING.states(
-    "anyio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=(THREADS, TIMERS)
+    "anyio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=(THREADS, TIMERS, TASKS)
 )
 @given(pipes=flags(), turns=up_to(8))
 async def test_a_run_process_cancelled_in_anyio_leaves_nothing(pipes: bool, turns: int) -> None:

@@ -12,7 +12,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import THREADS
+from conformance.claims.loop import TASKS, THREADS
 from conformance.programs.attempts import CANCELLED, attempt, turn
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
@@ -134,7 +134,14 @@ ASYNCIO_CALLS = ("asyncio.to_thread", "loop.run_in_executor")
 
 
 @CANCELLED_CALLS.states(
-    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(THREADS,)
+    "asyncio",
+    expect=holds(),
+    antecedents=ANTECEDENTS,
+    io=True,
+    needs=(
+        THREADS,
+        TASKS,
+    ),
 )
 @given(
     how=every(ASYNCIO_CALLS),
@@ -208,7 +215,16 @@ async def cancel_a_run_sync(
         await turn(library, TURNS_OF_A_RESULT)
 
 
-@CANCELLED_CALLS.states("anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(THREADS,))
+@CANCELLED_CALLS.states(
+    "anyio",
+    expect=holds(),
+    antecedents=ANTECEDENTS,
+    io=True,
+    needs=(
+        THREADS,
+        TASKS,
+    ),
+)
 @given(
     abandons=flags(),
     turns=every((0, 2)),
@@ -282,7 +298,10 @@ async def cancel_and_count_places(
     expect=holds(),
     antecedents=("the call was cancelled while the function ran",),
     io=True,
-    needs=(THREADS,),
+    needs=(
+        THREADS,
+        TASKS,
+    ),
 )
 @given(abandons=flags(), turns=up_to(3), running=flags(), instant=every(RACES))
 async def test_the_place_in_anyios_limiter_comes_back(
@@ -379,7 +398,10 @@ async def ask_in_a_thread(library: ModuleType, abandons: bool, asks: int, cancel
     expect=holds(),
     antecedents=("the function asked after the cancel",),
     io=True,
-    needs=(THREADS,),
+    needs=(
+        THREADS,
+        TASKS,
+    ),
 )
 @given(abandons=flags(), asks=up_to(2), cancelled=flags())
 async def test_a_thread_of_anyio_is_told(

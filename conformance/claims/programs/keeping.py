@@ -86,7 +86,10 @@ ITEMS = law(
     "trio",
     expect=holds(),
     antecedents=("an item came", "in the turn of a cancel"),
-    needs=(TIMERS,),
+    needs=(
+        TIMERS,
+        TASKS,
+    ),
 )
 @given(case=runs(naming("queue"), further=competing_for("queue")))
 def test_no_item_is_lost(case: Case, run: Callable[[Any], object]) -> None:
@@ -118,7 +121,10 @@ SENT = law(
     "trio",
     expect=holds(),
     antecedents=("room was made", "in the turn of a cancel"),
-    needs=(TIMERS,),
+    needs=(
+        TIMERS,
+        TASKS,
+    ),
 )
 @given(case=runs(naming("full queue"), further=naming("full queue")))
 def test_no_item_is_there_that_was_not_put(case: Case, run: Callable[[Any], object]) -> None:
@@ -213,6 +219,7 @@ def held_by_the_worker(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a task waited while it held the lock", "and a task was cancelled"),
+    needs=(TASKS,),
 )
 @given(case=runs(wanted_while_held, further=held_by_the_worker))
 def test_a_lock_has_one_holder(case: Case, run: Callable[[Any], object]) -> None:

@@ -72,6 +72,7 @@ def cleans_up_around_waits(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a block with a finally was entered", "in a run with a cancel"),
+    needs=(TASKS,),
 )
 @given(case=runs(has_a_finally, further=cleans_up_around_waits))
 def test_every_finally_runs(case: Case, run: Callable[[Any], object]) -> None:
@@ -121,6 +122,7 @@ def opens_around_waits(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a resource was opened", "and its task was cancelled"),
+    needs=(TASKS,),
 )
 @given(case=runs(having(With), further=opens_around_waits))
 def test_what_was_opened_is_closed(case: Case, run: Callable[[Any], object]) -> None:
@@ -196,7 +198,13 @@ def over_with(case: Case) -> dict[tuple[str, str], list[str]]:
     antecedents=("a task ended", "somebody was told that another had ended"),
     needs=(TASKS,),
 )
-@NOTHING_AFTER.states("anyio", "trio", expect=holds(), antecedents=("a task ended",))
+@NOTHING_AFTER.states(
+    "anyio",
+    "trio",
+    expect=holds(),
+    antecedents=("a task ended",),
+    needs=(TASKS,),
+)
 @given(case=runs(further=waits_in_a_child))
 def test_nothing_runs_after_the_end(case: Case, run: Callable[[Any], object]) -> None:
     seen = case.perform(run)

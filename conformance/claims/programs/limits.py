@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law, needs, not_applicable
-from conformance.claims.loop import TIMERS
+from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.cases import Case, runs
 from conformance.programs.evidence import (
     asked,
@@ -91,14 +91,20 @@ def passes_first(case: Case) -> bool:
     "asyncio",
     expect=(NO_TIMEOUT, holds()),
     antecedents=("no deadline had passed", "and the task was cancelled"),
-    needs=(TIMERS,),
+    needs=(
+        TIMERS,
+        TASKS,
+    ),
 )
 @TIMES_OUT.states(
     "anyio",
     "trio",
     expect=holds(),
     antecedents=("no deadline had passed", "and the task was cancelled"),
-    needs=(TIMERS,),
+    needs=(
+        TIMERS,
+        TASKS,
+    ),
 )
 @given(case=runs(having(Timeout, WaitFor), further=waits_with_a_limit))
 def test_a_timeout_is_for_its_deadline(case: Case, run: Callable[[Any], object]) -> None:
@@ -155,6 +161,7 @@ def fails_in_a_group(program: Program) -> bool:
         holds(),
     ),
     antecedents=("the task was not asked to end", "it was"),
+    needs=(TASKS,),
 )
 @given(case=runs(asks_itself, further=fails_in_a_group))
 def test_the_count_is_right(case: Case, run: Callable[[Any], object]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
+from conformance.claims.loop import TASKS
 from conformance.programs.cases import Case, runs
 from conformance.programs.evidence import (
     all_asked,
@@ -78,6 +79,7 @@ NOT_LOST = law(
     "asyncio",
     expect=holds(),
     antecedents=("cancelled before it ended", "cancelled in the turn in which something came"),
+    needs=(TASKS,),
 )
 @given(case=runs(lambda program: any(map(passes_cancels_on, program.tasks))))
 def test_a_cancelled_task_does_not_return(case: Case, run: Callable[[Any], object]) -> None:
@@ -117,6 +119,7 @@ def test_a_cancelled_task_does_not_return(case: Case, run: Callable[[Any], objec
     "trio",
     expect=holds(),
     antecedents=("what a task waited for came after its cancel", "in the same turn"),
+    needs=(TASKS,),
 )
 @given(case=runs(having(Wait)))
 def test_a_cancelled_scope_receives_nothing(case: Case, run: Callable[[Any], object]) -> None:
@@ -169,6 +172,7 @@ def computes_and_cancels(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents={"two events with nothing between": 0.05, "where a task was cancelled": 0.05},
+    needs=(TASKS,),
 )
 @given(case=runs(does_two_things_at_once, further=computes_and_cancels))
 def test_nothing_comes_between(case: Case, run: Callable[[Any], object]) -> None:
@@ -220,7 +224,12 @@ def waits_and_swallows(program: Program) -> bool:
     )
 
 
-@ONCE.states("asyncio", expect=holds(), antecedents=("the one cancel was swallowed",))
+@ONCE.states(
+    "asyncio",
+    expect=holds(),
+    antecedents=("the one cancel was swallowed",),
+    needs=(TASKS,),
+)
 @given(case=runs(swallows_alone, further=waits_and_swallows))
 def test_a_cancel_is_delivered_once(case: Case, run: Callable[[Any], object]) -> None:
     seen = case.perform(run)
@@ -273,6 +282,7 @@ def _is_one(block: Block) -> bool:
     "trio",
     expect=holds(),
     antecedents=("nobody asked the task to end", "but another task was cancelled"),
+    needs=(TASKS,),
 )
 @given(case=runs(two_that_share_no_future, further=beside_a_plain_wait))
 def test_who_was_not_asked_is_not_cancelled(case: Case, run: Callable[[Any], object]) -> None:

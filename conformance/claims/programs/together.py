@@ -99,12 +99,14 @@ WAITS = law(
     "asyncio",
     expect=(NO_TASK_GROUP, holds()),
     antecedents=("the group was left", "and a task had been cancelled"),
+    needs=(TASKS,),
 )
 @WAITS.states(
     "anyio",
     "trio",
     expect=holds(),
     antecedents=("the group was left", "and a task had been cancelled"),
+    needs=(TASKS,),
 )
 @given(case=runs(one_group, further=group_of_waits))
 def test_a_group_waits_for_its_children(case: Case, run: Callable[[Any], object]) -> None:

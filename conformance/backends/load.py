@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -73,14 +74,20 @@ def _parts(spec: str) -> tuple[str, str]:
 
 
 def load_factory(spec: str) -> tuple[LoopFactory, bool]:
-    """The factory that ``spec`` names, which was tried once, and whether its loops are :func:`derived`.
+    """The factory that ``spec`` names, and whether its loops are :func:`derived`.
 
+    It was tried once, and what it made then is the first loop that comes from it.
     Raises :class:`BadBackend` if it cannot be had, or what it makes is no event loop.
     """
     factory, loop = try_factory(spec)
-    with suppress(Exception):  # how it closes is judged
-        loop.close()
-    return factory, derived(loop)
+    tried = [loop]
+
+    @wraps(factory, updated=())
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        # It was not closed: one that hangs or crashes there is to do so while it is judged.
+        return tried.pop() if tried else factory()
+
+    return new_event_loop, derived(loop)
 
 
 def derived(loop: asyncio.AbstractEventLoop) -> bool:

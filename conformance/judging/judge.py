@@ -135,7 +135,7 @@ class _Subject:
             try:
                 with counting(found.antecedents):
                     self.run(values, order)
-            except (UnsatisfiedAssumption, StopTest, KeyboardInterrupt, SystemExit):
+            except (UnsatisfiedAssumption, StopTest, KeyboardInterrupt):
                 raise
             except Exception as failure:
                 found.failure, found.values = failure, values
@@ -143,7 +143,8 @@ class _Subject:
                     raise _GivenUp from failure
                 raise
             except BaseException as escaped:
-                # A cancellation that got out of the test's own tasks is a mistake in the test.
+                # A cancellation that got out of the test's own tasks is a mistake in the test;
+                # a SystemExit may be the loop's, and ends nothing of ours.
                 mistake = RuntimeError(f"{type(escaped).__name__} got out of the example")
                 found.failure, found.values = mistake, values
                 raise mistake from escaped

@@ -16,14 +16,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Statement
-from conformance.judging.child import BOOTSTRAP, BOOTSTRAP_PURE_PYTHON, PATIENCE, Task
+from conformance.judging.child import BOOTSTRAP, BOOTSTRAP_PURE_PYTHON, GROWTH, PATIENCE, Task
 from conformance.judging.collect import statements_on
 from conformance.judging.deviations import load
 from conformance.judging.effort import Effort
@@ -32,7 +32,7 @@ from conformance.judging.growth import worth_telling
 from conformance.judging.message import unexpected
 from conformance.judging.prerequisites import Failures, basic_first, note
 from conformance.judging.session import Session
-from conformance.judging.watch import DUMPED, ENDED_ITSELF, FAULT, GRACE, dump_in
+from conformance.judging.watch import DUMPED, FAULT, GRACE, dump_in
 from conformance.verdict import (
     Counterexample,
     GrowthRecord,
@@ -124,6 +124,8 @@ def supervise(
     is in ``outcome``.
     """
     waiting = [backend for backend in plan.backends if plan.statements(backend)]
+    # The dearest first, so that none of them is what all the others have to be waited for.
+    waiting.sort(key=lambda backend: (not backend.debug, not backend.foreign))
     events: _Events = queue.Queue()
     running: set[_Child] = set()
     try:
@@ -217,7 +219,8 @@ class _Judging:
     def judged(self, verdict: VerdictRecord, message: str | None) -> None:
         """A verdict came."""
         item = f"{verdict['claim']}[{verdict['runtime']}]"
-        del self.missing[item]
+        if self.missing.pop(item, None) is None:
+            return  # an example may have forked, and then two processes tell the same
         note(self.failures, verdict)
         self.outcome.verdicts.append(verdict)
         # What is blocked has nothing to say that its cause has not said.
@@ -264,6 +267,12 @@ class _Judging:
             message = unexpected(statement, verdict, expected, self.backend, self.plan.effort)
         self.judged(verdict.record(), message)
 
+    def after_all(self, what: str, event: Mapping[str, Any]) -> None:
+        """Something went wrong when every verdict was had: no claim's, and so told in words alone."""
+        message = f"after the last claim on {self.backend.name}: {what}\n{event['stack']}".strip()
+        if message not in self.outcome.messages:
+            self.outcome.messages.append(message)
+
     def grows(self) -> GrowthRecord:
         """The growth that is told of this backend."""
         empty = GrowthRecord(descriptors=0.0, bytes=0.0, claims={})
@@ -278,8 +287,8 @@ class _Child:
         self.task = task
         self.current: str | None = None
         self.example = ""
-        self.verdicts = 0
-        self.recycled = False
+        self.to_come = len(judging.missing)
+        self.told = False
         self.silent = False
         self.heard = time.monotonic()
         self.errors: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115  # closed at its end
@@ -303,14 +312,27 @@ class _Child:
         )
         self.reader = threading.Thread(target=self._read, args=(events,), daemon=True)
         self.reader.start()
+        self.waiter = threading.Thread(target=self._wait, args=(events,), daemon=True)
+        self.waiter.start()
 
     def _read(self, events: _Events) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            with suppress(ValueError):  # a child that is killed may leave half a line
-                events.put((self, json.loads(line)))
+            # A child that is killed may leave half a line, and an example may write to any descriptor.
+            with suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict) and "event" in event:
+                    events.put((self, event))
         self.process.stdout.close()
+
+    def _wait(self, events: _Events) -> None:
+        if hasattr(os, "waitid"):
+            # Until it is waited for its number is nobody else's, and what it left behind can be ended.
+            os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+            self.kill()
         self.process.wait()
+        # What an example forked into a session of its own may hold the pipe open for ever.
+        self.reader.join(GRACE)
         events.put((self, None))
 
     def hear(self, event: dict[str, Any]) -> None:
@@ -324,16 +346,17 @@ class _Child:
             self.example = event["text"]
         elif kind == "verdict":
             self.current = None
-            self.verdicts += 1
             if judging.again is None:
                 judging.judged(event["verdict"], event["message"])
         elif kind == "hung":
             if event["item"] in judging.missing:
                 judging.hung(event["item"], event["text"], event["script"], event["stack"])
+            elif event["item"] == GROWTH:
+                judging.after_all(f"no empty example was begun for {self.task.patience:g} s", event)
             self.current = None
-            self.verdicts += 1
+            self.told = True
         elif kind == "recycled":
-            self.recycled = True
+            self.told = True
         elif kind == "growth":
             grows = judging.grows()
             grows["descriptors"], grows["bytes"] = event["descriptors"], event["bytes"]
@@ -342,6 +365,8 @@ class _Child:
             judging.grows()["claims"][event["item"]] = grown
         elif kind == "failed":
             self.current = None
+            # It would fail in the next child too.
+            judging.missing.pop(event["item"], None)
             failure = f"{event['item']} on {judging.backend.name}:\n{event['message']}"
             # A module that cannot be imported cannot be in the next child either.
             if failure not in judging.outcome.failures:
@@ -358,12 +383,16 @@ class _Child:
 
     def ended(self) -> _Judging | None:
         """Take the end of the process.  If something is still to judge, that needs another child."""
+        judging = self.judging
         with self.errors:
-            go_on = self._end()
-        return self.judging if go_on and self.judging.missing else None
+            self._end(self.process.returncode)
+        if judging.again is None and len(judging.missing) == self.to_come:
+            # What ends before its first verdict would do so again.
+            return None
+        return judging if judging.missing else None
 
-    def _end(self) -> bool:
-        judging, code = self.judging, self.process.returncode
+    def _end(self, code: int) -> None:
+        judging = self.judging
         if judging.again is not None:
             self._looked_again(*judging.again)
             judging.again = None
@@ -376,14 +405,15 @@ class _Child:
                 judging.again = (self.current, ended_by(code))
             else:
                 judging.crashed(self.current, ended_by(code), "", self._tail())
-        elif judging.missing and not self.recycled and code != ENDED_ITSELF:
+        elif judging.missing and not self.told:
             judging.outcome.failures.append(
                 f"{len(judging.missing)} of the verdicts on {judging.backend.name} were still to "
                 f"come when its process ended by {ended_by(code)}\n{self._tail()}"
             )
-            # What ends before its first verdict would do so again.
-            return code < 0 and self.verdicts > 0
-        return True
+        elif self.silent or (not self.told and code not in (0, 1)):
+            # pytest's own exit codes say that all went well, or that a verdict is unexpected.
+            how = "did not end" if self.silent else f"ended by {ended_by(code)}"
+            judging.after_all(f"the process {how}", {"stack": self._tail()})
 
     def _looked_again(self, item: str, first: str) -> None:
         """A claim whose process crashed was judged once more, with every example told before it ran."""
@@ -414,7 +444,7 @@ class _Child:
 
     def close(self) -> None:
         """Wait for the end of a process that was killed."""
-        self.reader.join()
+        self.waiter.join()
         self.errors.close()
         if self.process.stdin is not None:
             self.process.stdin.close()

@@ -29,10 +29,7 @@ from conformance.programs.script import script
 GRACE = 5.0
 """Seconds after which a process that ought to have ended itself is ended from further outside."""
 
-ENDED_ITSELF = 3
-"""The exit code of a process whose watch ended it."""
-
-DUMPED = "Timeout ("
+DUMPED = "Timeout (0:"
 """How the dump begins that faulthandler writes when even the watch cannot run."""
 
 FAULT = "Fatal Python error: "
@@ -105,7 +102,7 @@ class Watch:
             item, silent = self._item, time.monotonic() - self._heard
             if item is not None and silent > self.patience:
                 self.tell(event="hung", item=item, stack=where_it_stands(), **self._told())
-                os._exit(ENDED_ITSELF)
+                os._exit(1)
 
     def _told(self) -> dict[str, str]:
         """The example in flight, in words and as a script if there is one."""

@@ -62,7 +62,7 @@ class Wrong:
     when: str = ""
     breaks: Part = "loop"
     issue: str | None = None
-    says: Mapping[str, str] = field(default_factory=dict)
+    says: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def key(self) -> str:

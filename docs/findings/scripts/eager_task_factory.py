@@ -1,0 +1,30 @@
+"""With asyncio.eager_task_factory a task takes its first step at once.
+
+Run it with an event loop: ``python eager_task_factory.py [MODULE:FACTORY]``; without one it is asyncio's own.
+"""
+
+import asyncio
+import importlib
+import sys
+
+module, _, name = (sys.argv[1] if len(sys.argv) > 1 else "asyncio:new_event_loop").partition(":")
+new_event_loop = getattr(importlib.import_module(module), name)
+
+
+async def child(steps):
+    steps.append("child")
+
+
+async def main():
+    steps = []
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    try:
+        task = asyncio.create_task(child(steps))
+        steps.append("main")
+        await task
+        print(steps)
+    except TypeError as error:
+        print(f"TypeError: {error}")
+
+
+new_event_loop().run_until_complete(main())

@@ -282,8 +282,8 @@ def explain(options: Namespace) -> int:
     examples: dict[Library, tuple[str, Example]] = {}
     apart: list[Backend] = []
     for backend in choose(options.backend, options.loop, apart=True):
-        if usable_here(backend) is None:
-            # In this very process: one claim is quick.
+        # In this very process, for one claim is quick, but for loops that may hang or crash it.
+        if usable_here(backend) is None and not backend.foreign:
             for statement in collect.statements_on(claim, backend, options.library):
                 verdicts.append(judge(statement, backend, deviations=deviations).record())
                 if statement.library not in examples:
@@ -311,7 +311,9 @@ def explain(options: Namespace) -> int:
         examples=examples.values(),
         deviations=deviations.of(claim.id),
     )
-    return AS_EXPECTED
+    for failure in outcome.failures:
+        print(failure, file=sys.stderr)
+    return NO_ANSWER if outcome.failures else AS_EXPECTED
 
 
 def report(options: Namespace) -> int:

@@ -57,10 +57,11 @@ def jumps(factory: Callable[[], asyncio.AbstractEventLoop]) -> bool:
             loop.stop()
 
     try:
-        with suppress(Exception), guarding(loop, _PATIENCE):  # what is wrong with it is judged
+        # What is wrong with it is judged.
+        with suppress(Exception, SystemExit), guarding(loop, _PATIENCE):
             loop.call_soon(begin)
             loop.run_forever()
     finally:
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):
             loop.close()
     return len(spans) == _STEPS and min(spans) < _STEP / 2

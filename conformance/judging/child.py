@@ -75,7 +75,9 @@ def main() -> None:
     dumps = os.fdopen(os.dup(2), "w", encoding="utf-8")
     faulthandler.enable(dumps)
     code = _judge(Task(**json.loads(sys.argv[1])), events, dumps)
-    if any(not each.daemon for each in threading.enumerate() if each is not threading.main_thread()):
+    if any(
+        not each.daemon for each in threading.enumerate() if each is not threading.main_thread()
+    ):
         # What an example left running would keep the process, and everything was told.
         os._exit(code)
     sys.exit(code)

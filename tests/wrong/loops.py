@@ -169,6 +169,34 @@ class DeafCallbacks(VirtualLoop):
         return handle
 
 
+class NotCancelled(asyncio.TimerHandle):
+    """A timer's handle that does not say that it was cancelled."""
+
+    def cancelled(self) -> bool:
+        return False
+
+
+class TimersThatDeny(VirtualLoop):
+    """Its timers are cancelled, and say that they are not."""
+
+    def call_at(  # type: ignore[override]  # it takes any callback
+        self, when: float, callback: Callback, *args: Any, context: Context = None
+    ) -> asyncio.TimerHandle:
+        return NotCancelled(when, callback, args, self, context)
+
+
+class DeafToOneArgument(VirtualLoop):
+    """Calls what was cancelled if it takes exactly one argument: a loop with a path for each number."""
+
+    def call_soon(  # type: ignore[override]  # it takes any callback
+        self, callback: Callback, *args: Any, context: Context = None
+    ) -> asyncio.Handle:
+        kind = DeafHandle if len(args) == 1 else asyncio.Handle
+        handle = kind(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]  # no public name
+        return handle
+
+
 class DeafTimers(VirtualLoop):
     """Does not look at the handles of its timers."""
 
@@ -373,13 +401,25 @@ WRONG = (
         "a cancelled callback is called",
         kills=("LAW-LOOP-05",),
         loop=DeafCallbacks,
-        says={"LAW-LOOP-05": "was called although its handle was cancelled"},
+        says={"LAW-LOOP-05": "although its handle was cancelled"},
+    ),
+    Wrong(
+        "a cancelled callback of one argument is called",
+        kills=("LAW-LOOP-05",),
+        loop=DeafToOneArgument,
+        says={"LAW-LOOP-05": "with 1 of its own arguments"},
+    ),
+    Wrong(
+        "a cancelled timer denies it",
+        kills=("LAW-LOOP-16",),
+        loop=TimersThatDeny,
+        says={"LAW-LOOP-16": "says False of itself"},
     ),
     Wrong(
         "a cancelled timer is called",
         kills=("LAW-LOOP-05",),
         loop=DeafTimers,
-        says={"LAW-LOOP-05": "was called although its handle was cancelled"},
+        says={"LAW-LOOP-05": "although its handle was cancelled"},
     ),
     Wrong(
         "timers are lost with the cancelled ones",

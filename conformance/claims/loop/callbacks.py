@@ -13,7 +13,7 @@ from hypothesis import given
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.instants import NEVER, SOON
-from conformance.programs.space import every, sequences
+from conformance.programs.space import every, sequences, up_to
 from conformance.programs.turns import NewLoop, each_once, fresh_loop, run, turn
 
 DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
@@ -99,28 +99,29 @@ IN_TIME = ("at once", "just before its turn")
 )
 @given(
     plan=sequences([(kind, moment) for kind in KINDS for moment in MOMENTS], least=1, most=2),
+    arguments=up_to(2),
     # asyncio clears its timers out once there are a hundred, most of them cancelled.
     others=every((0, 150)),
 )
 def test_what_is_cancelled_in_time_is_not_called(
-    plan: tuple[tuple[str, str], ...], others: int, new_event_loop: NewLoop
+    plan: tuple[tuple[str, str], ...], arguments: int, others: int, new_event_loop: NewLoop
 ) -> None:
     called: list[int] = []
     handles: list[asyncio.Handle] = []
 
     with fresh_loop(new_event_loop) as loop:
 
-        def call(number: int) -> None:
+        def call(number: int, *ignored: object) -> None:
             called.append(number)
             if plan[number][1] == "while it is called":
                 cancel(number)
 
-        def give(kind: str, ticks: int, callback: Callable[[], object]) -> asyncio.Handle:
+        def give(kind: str, ticks: int, callback: Callable[..., object]) -> asyncio.Handle:
             if kind == "call_soon":
-                return loop.call_soon(callback)
-            return loop.call_later(ticks * SOON, callback)
+                return loop.call_soon(callback, *range(arguments))
+            return loop.call_later(ticks * SOON, callback, *range(arguments))
 
-        def cancel(number: int) -> None:
+        def cancel(number: int, *ignored: object) -> None:
             # The first once, the second twice.
             for _ in range(number + 1):
                 handles[number].cancel()
@@ -148,14 +149,48 @@ def test_what_is_cancelled_in_time_is_not_called(
             if moment in IN_TIME:
                 antecedent("cancelled before its turn")
                 assert number not in called, (
-                    f"what {kind}() was given was called although its handle was cancelled {moment}"
-                )
-                assert handles[number].cancelled(), (
-                    f"a handle of {kind}() that was cancelled {moment} is not cancelled()"
+                    f"what {kind}() was given, with {arguments} of its own arguments, was called "
+                    f"although its handle was cancelled {moment}"
                 )
     each_once(
         "callback", [n for n, (_, moment) in enumerate(plan) if moment not in IN_TIME], called
     )
+
+
+SAYS_SO = law(
+    "LAW-LOOP-16",
+    "Handle.cancelled() is true from the cancel on, and only then, of whatever kind the handle is.",
+    source=f"{DOCS}#asyncio.Handle.cancelled",
+)
+
+
+@SAYS_SO.states(
+    "asyncio",
+    expect=holds(),
+    antecedents=("it was cancelled", "it was not cancelled"),
+)
+@given(
+    kind=every(("call_soon", "call_later", "call_at", "call_soon_threadsafe")),
+    arguments=up_to(2),
+    times=up_to(2),
+)
+def test_a_handle_says_whether_it_was_cancelled(
+    kind: str, arguments: int, times: int, new_event_loop: NewLoop
+) -> None:
+    with fresh_loop(new_event_loop) as loop:
+        when = {"call_later": (NEVER,), "call_at": (loop.time() + NEVER,)}.get(kind, ())
+        handle = getattr(loop, kind)(*when, lambda *_: None, *range(arguments))
+        for _ in range(times):
+            handle.cancel()
+        antecedent("it was cancelled" if times else "it was not cancelled")
+        try:
+            said = handle.cancelled()
+        except AttributeError:
+            raise AssertionError(f"a handle of {kind}() has no cancelled()") from None
+        assert said == (times > 0), (
+            f"a handle of {kind}() that was cancelled {times} times says {said} of itself"
+        )
+        turn(loop)
 
 
 CONTEXT = law(

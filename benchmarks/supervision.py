@@ -1,6 +1,6 @@
 """What supervision costs: the same claims judged in children that are watched, and in one process.
 
-Run ``python benchmarks/supervision.py [PATTERN …]`` on an idle machine.  Both ways are run in turns,
+Run ``python benchmarks/supervision.py [--backend NAME] [PATTERN …]`` on an idle machine.  Both ways are run in turns,
 one backend at a time, and the least of each is compared: ``supervised / one process``.
 """
 
@@ -21,6 +21,7 @@ def main() -> None:
     """Time both ways, and print the ratio of each backend and of all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
+    parser.add_argument("--backend", action="append", default=[])
     parser.add_argument("--examples", type=int, default=Effort.examples)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
@@ -29,7 +30,9 @@ def main() -> None:
     )
     totals = [0.0, 0.0]
     for backend in builtin_backends():
-        if usable_here(backend) is not None:
+        if usable_here(backend) is not None or (
+            options.backend and backend.name not in options.backend
+        ):
             continue
         plan = Plan((backend,), claims, effort=Effort(options.examples))
         least = [float("inf")] * 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import traceback
@@ -319,8 +318,11 @@ def _seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, as in 30 or 2.5")
+    # What is longer than a day, timers of C may not be able to count.
+    if not 0 < number <= 86_400:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of seconds up to a day, as in 30 or 2.5"
+        )
     return number
 
 

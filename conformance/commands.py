@@ -113,6 +113,11 @@ def chosen_backends(options: Namespace) -> list[Backend]:
 def planned(options: Namespace, claims: Sequence[Claim], backends: Sequence[Backend]) -> Plan:
     """What the options ask to be judged.  Raises :class:`BadCall` if that is nothing."""
     usable = tuple(backend for backend in backends if backend.why_not is None)
+    if backends and not usable:
+        raise BadCall(
+            "nothing to judge on: "
+            + "; ".join(f"{backend.name}: {backend.why_not}" for backend in backends)
+        )
     plan = Plan(
         backends=usable,
         claims=tuple(claims),

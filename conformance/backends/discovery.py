@@ -51,12 +51,15 @@ class _Candidate:
     asked: bool = False
     any_clock: bool = False
 
-    def here(self) -> Backend:
-        """The backend, tried in this process.  Raises :class:`BadBackend` if it was asked for."""
+    def here(self, *, keep: bool = False) -> Backend:
+        """The backend, tried in this process.  Raises :class:`BadBackend` if it was asked for.
+
+        ``keep`` is for :func:`~conformance.backends.load.load_factory`.
+        """
         if self.factory is None:
             return self.backend
         try:
-            factory, is_derived = load_factory(self.factory)
+            factory, is_derived = load_factory(self.factory, keep=keep)
             return replace(self._with(factory), derived=is_derived)
         except BadBackend as error:
             return self._without(str(error))
@@ -213,11 +216,14 @@ def discover(loops: Sequence[str] = ()) -> list[Backend]:
     return [candidate.here() for candidate in known.values()]
 
 
-def choose(names: Sequence[str], loops: Sequence[str], *, apart: bool = False) -> list[Backend]:
+def choose(
+    names: Sequence[str], loops: Sequence[str], *, apart: bool = False, keep: bool = False
+) -> list[Backend]:
     """The backends called ``names``; if none is named, those of ``loops``; without these, all.
 
     Only these are tried: in processes of their own if ``apart``, so that a loop that crashes or
-    hangs at its first touch is an answer like any other, and in this process otherwise.
+    hangs at its first touch is an answer like any other, and in this process otherwise; the loop
+    that is made for that is the first one to be judged if ``keep``, and else closed.
     Raises :class:`BadBackend` for one that there is not, or that was asked for and cannot be used.
     """
     known, asked = _candidates(loops, _look_apart if apart else _look_here)
@@ -230,7 +236,7 @@ def choose(names: Sequence[str], loops: Sequence[str], *, apart: bool = False) -
         tried = try_apart(each.factory for each in chosen if each.factory is not None)
         backends = [candidate.apart(tried) for candidate in chosen]
     else:
-        backends = [candidate.here() for candidate in chosen]
+        backends = [candidate.here(keep=keep) for candidate in chosen]
     for backend in backends:
         if backend.name in names and backend.why_not is not None:
             raise BadBackend(f"backend {backend.name!r} cannot be used here: {backend.why_not}")
@@ -245,6 +251,6 @@ def usable_here(backend: Backend) -> str | None:
     if backend.pure_python and not blocked:
         return (
             "needs a process in which _asyncio was blocked before asyncio was imported: "
-            "use 'conformance run'"
+            "use 'conformance run' without --no-supervision"
         )
     return None

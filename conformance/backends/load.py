@@ -73,18 +73,22 @@ def _parts(spec: str) -> tuple[str, str]:
     return module, factory
 
 
-def load_factory(spec: str) -> tuple[LoopFactory, bool]:
-    """The factory that ``spec`` names, and whether its loops are :func:`derived`.
+def load_factory(spec: str, *, keep: bool = False) -> tuple[LoopFactory, bool]:
+    """The factory that ``spec`` names, which was tried once, and whether its loops are :func:`derived`.
 
-    It was tried once, and what it made then is the first loop that comes from it.
+    What it made then is closed, or if ``keep`` it is the first loop that comes from it: one that
+    hangs or crashes as it is closed does so while it is judged.
     Raises :class:`BadBackend` if it cannot be had, or what it makes is no event loop.
     """
     factory, loop = try_factory(spec)
+    if not keep:
+        with suppress(Exception):  # how it closes is judged
+            loop.close()
+        return factory, derived(loop)
     tried = [loop]
 
     @wraps(factory, updated=())
     def new_event_loop() -> asyncio.AbstractEventLoop:
-        # It was not closed: one that hangs or crashes there is to do so while it is judged.
         return tried.pop() if tried else factory()
 
     return new_event_loop, derived(loop)

@@ -121,6 +121,7 @@ def _judge(task: Task, events: TextIO, dumps: TextIO) -> int:
         "--assert=plain",
         "--quiet",
         "--capture=fd",
+        "--conformance-supervised",
         f"--conformance-backend={task.backend}",
         f"--conformance-examples={task.examples}",
         f"--conformance-seed={task.seed}",

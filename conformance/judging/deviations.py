@@ -154,7 +154,7 @@ def parse(text: str, name: str) -> tuple[Deviation, ...]:
             f"{name}: {next(iter(document))!r} means nothing here; a file of deviations holds "
             f"[[{TABLE}]] tables alone"
         )
-    if len(tables) != len(places):
+    if not isinstance(tables, list) or len(tables) != len(places):
         raise BadDeviations(
             f"{name}: {TABLE!r} is not written as tables; begin each with the line [[{TABLE}]]"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Expect, Statement
-from conformance.judging.deviations import Deviation
+from conformance.judging.deviations import Deviation, is_the_package_s
 from conformance.judging.effort import Effort, size_for
 from conformance.verdict import BREACHES, Verdict
 
@@ -39,7 +39,11 @@ def unexpected(
     if claim.kind == "law" and verdict.verdict in BREACHES:
         lines += ["", "  if it is a known bug of the runtime, put it on record:"]
         lines += [f"    {record(claim, verdict, backend, effort)}"]
-    lines += ["", "  again:", f"    {again(claim, verdict, backend, effort)}"]
+    command = again(claim, verdict, backend, effort)
+    if isinstance(expected, Deviation) and not is_the_package_s(expected.file):
+        # Without it something else would be expected.
+        command += f" --deviations {expected.file}"
+    lines += ["", "  again:", f"    {command}"]
     return "\n".join(lines)
 
 
@@ -67,7 +71,7 @@ def _just_this(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort)
 def _gist(verdict: Verdict) -> str:
     if verdict.expected is None:
         return f"it is {verdict.verdict}, and nothing is on record to compare that with"
-    return f"it should be {verdict.expected}, and is {verdict.verdict}"
+    return f"expected {verdict.expected}, found {verdict.verdict}"
 
 
 def _expected(expected: Expect | None) -> str:

@@ -6,6 +6,7 @@ no Hypothesis profile is loaded, nothing is patched.
 
 from __future__ import annotations
 
+import argparse
 import gc
 import warnings
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="default",
         help="how hard to try (default)",
     )
+    # For the processes that conformance run starts: what they make there, they judge.
+    group.addoption("--conformance-supervised", action="store_true", help=argparse.SUPPRESS)
     group.addoption(
         "--conformance-examples",
         type=int,
@@ -131,7 +134,11 @@ def _chosen(config: pytest.Config) -> tuple[Backend, ...]:
 
     names = config.getoption("--conformance-backend")
     try:
-        backends = choose(names, config.getoption("--conformance-loop"))
+        backends = choose(
+            names,
+            config.getoption("--conformance-loop"),
+            keep=config.getoption("--conformance-supervised"),
+        )
     except BadBackend as error:
         raise pytest.UsageError(str(error)) from error
     for backend in backends:

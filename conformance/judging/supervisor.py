@@ -329,7 +329,9 @@ class _Child:
         if hasattr(os, "waitid"):
             # Until it is waited for its number is nobody else's, and what it left behind can be ended.
             os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
-            self.kill()
+        else:
+            self.process.wait()  # PyPy, and macOS before Python 3.13, cannot do better
+        self.kill()
         self.process.wait()
         # What an example forked into a session of its own may hold the pipe open for ever.
         self.reader.join(GRACE)
@@ -438,8 +440,9 @@ class _Child:
         if sys.platform == "win32":
             self.process.kill()
         else:
-            # It leads a session of its own, and so a group; its end may have come first.
-            with suppress(ProcessLookupError):
+            # It leads a session of its own, and so a group; its end may have come first, which macOS
+            # says in another way.
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self) -> None:

@@ -122,7 +122,7 @@ def test_a_file_that_crashes_when_it_is_imported(tmp_path: Path) -> None:
 def test_only_what_is_chosen_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     touched: list[str] = []
 
-    def load(spec: str) -> None:
+    def load(spec: str, *, keep: bool) -> None:
         touched.append(spec)
         raise BadBackend("touched")
 

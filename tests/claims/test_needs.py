@@ -11,6 +11,7 @@ from conformance.claim import Claim, Statement
 from conformance.claims.loop import TASKS, TIMERS
 from conformance.judging.collect import all_claims
 from conformance.judging.effort import Effort
+from conformance.judging.expectations import expectation
 from conformance.judging.judge import judge
 from conformance.judging.prerequisites import needed
 from tests.wrong.loops import NoTimers
@@ -33,8 +34,14 @@ def statements() -> Iterator[Statement]:
             yield from (
                 statement
                 for library, statement in claim.statements.items()
-                if library != "trio" and not statement.io
+                if library != "trio" and not statement.io and applies(statement)
             )
+
+
+def applies(statement: Statement) -> bool:
+    """Whether it has anything to say on this Python."""
+    expected = expectation(statement, "asyncio")
+    return expected is None or expected.verdict != "not-applicable"
 
 
 def split(law: str) -> tuple[list[Statement], list[Statement]]:

@@ -128,6 +128,8 @@ def test_the_loops_that_a_conftest_declares(tmp_path: Path) -> None:
         (("run", "--examples", "none"), "is not a whole number from 1 on"),
         (("run", "--library", "curio"), "invalid choice: 'curio'"),
         (("run", "--backend", "asyncio", "--library", "trio"), "nothing to judge"),
+        (("run", "--backend", "asyncio+pytask", "--no-supervision"), "nothing to judge on: "),
+        (("run", "--patience", "1e12"), "is not a number of seconds up to a day"),
         (("run", "NEST-03", "--json", "{file}/run.json"), "cannot make the folder"),
         (("run", "NEST-03", "--json", "{folder}"), "is a directory"),
         (("explain", "NEST-99"), "no claim matches 'NEST-99'"),
@@ -187,6 +189,18 @@ def test_explain_says_it_all(tmp_path: Path) -> None:
         "async def test_",
     ):
         assert part in ran.stdout
+
+
+def test_explain_of_a_loop_that_crashes_is_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "crashing.py").write_text(
+        "import asyncio, os\n"
+        "class Loop(asyncio.SelectorEventLoop):\n"
+        "    def run_forever(self):\n"
+        "        os._exit(7)\n"
+    )
+    ran = conformance("explain", "LAW-LOOP-01", "--loop", "crashing:Loop", cwd=tmp_path)
+    assert "crashed" in ran.stdout
+    assert "exit code 7" in ran.stdout
 
 
 def test_explain_shows_a_program_and_what_is_predicted(tmp_path: Path) -> None:
@@ -252,7 +266,7 @@ def test_an_unexpected_verdict_is_exit_1_with_its_message(tmp_path: Path) -> Non
         cwd=tmp_path,
         expect=1,
     )
-    assert "it should be holds, and is refuted" in ran.stdout
+    assert "expected holds, found refuted" in ran.stdout
     assert "the smallest counterexample:" in ran.stdout
     again = "conformance run LAW-NEST-03 --loop forgetful:new_loop --backend asyncio+new_loop"
     assert again in ran.stdout

@@ -69,6 +69,8 @@ def test_what_was_seen_goes_on_record_and_comes_off_again(tmp_path: Path) -> Non
     ran = conformance("run", *THERE, *OWN, cwd=tmp_path, expect=1)
     last = len(text.splitlines())
     assert f"delete lines 3-{last} of own.toml: LAW-NEST-03 holds on asyncio+new_loop" in ran.stdout
+    (again,) = (each for each in ran.stdout.splitlines() if "  conformance run " in each)
+    assert again.endswith(" --deviations own.toml")
     ran = conformance("deviations", "update", *THERE, *OWN, cwd=tmp_path)
     assert ran.stdout == (
         f"removed lines 3-{last} of own.toml: LAW-NEST-03 holds on asyncio+new_loop\n"

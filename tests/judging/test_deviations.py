@@ -189,6 +189,7 @@ HEAD = '[[deviation]]\nclaim = "A"\nlibrary = "asyncio"\nseen = "hung"\n'
         ("[deviations]\n", "own.toml: 'deviations' means nothing here"),
         ("deviation = []\nother = 1\n", "own.toml: 'other' means nothing here"),
         ("deviation = [{}]\n", "own.toml: 'deviation' is not written as tables"),
+        ("deviation = 3\n", "own.toml: 'deviation' is not written as tables"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_its_line(text: str, says: str) -> None:

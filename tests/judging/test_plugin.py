@@ -71,7 +71,7 @@ def test_anything_else_fails_and_says_why(claims: pytest.Pytester, claim: str, s
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            f"*{claim} on asyncio: it *",
+            f"*{claim} on asyncio: *",
             "*  claim     *",
             "*  source    *",
             "*  expected  *",
@@ -98,7 +98,7 @@ def test_an_inverted_expectation_fails_with_the_counterexample(claims: pytest.Py
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*TEST-FALSE on trio: it should be holds, and is refuted*",
+            "*TEST-FALSE on trio: expected holds, found refuted*",
             "*No number is above three.*",
             "*the smallest counterexample:*",
             "*number = 4*",

@@ -81,7 +81,7 @@ def run_forever(self):
         ),
         pytest.param("os.fork()", id="goes on in two processes"),
         pytest.param(
-            "os.fork() or (os.setsid(), threading.Event().wait(20), os._exit(0))",
+            "os.fork() or (os.setsid(), signal.alarm(20), threading.Event().wait())",
             id="leaves a process in a session of its own that holds the pipe",
         ),
         pytest.param(

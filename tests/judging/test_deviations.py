@@ -32,7 +32,8 @@ from conformance.judging.message import unexpected
 from conformance.verdict import ANSWERS, BREACHES, VERDICT_NAMES, Verdict, VerdictName
 from tests.judging.laws import ARTICLE, LAW
 
-ROOT = PACKAGE_FILE.parents[1]
+# The package may be installed elsewhere.
+ROOT = Path(__file__).parents[2]
 CLAIMS = {claim.id: claim for claim in all_claims()}
 LAWS = [claim for claim in CLAIMS.values() if claim.kind == "law"]
 BACKENDS = {backend.name: backend for backend in builtin_backends()}

@@ -173,6 +173,7 @@ WRONG = (
     Wrong(
         "Event.set() wakes one waiter alone",
         kills=("PROGRAM-10",),
+        when="python>=3.11",  # programs that wait for one event twice have a group
         patch=partial(patch.object, asyncio.Event, "set", set_one),
         breaks="event",
     ),

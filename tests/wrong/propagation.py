@@ -206,7 +206,7 @@ WRONG = (
         breaks="task",
         says={
             "LAW-NEST-13": "the helper was left at once",
-            "LAW-NEST-14": "swallowed 2 times: cancelling() said 1",
+            "LAW-NEST-14": "swallowed ",
         },
     ),
     Wrong(

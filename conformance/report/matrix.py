@@ -420,9 +420,26 @@ def _gaps(merged: Merged, claims: Iterable[ClaimRecord]) -> Iterator[Gap]:
         if absent:
             unstated.setdefault(absent, []).append(claim["id"])
     for absent, stated in unstated.items():
-        yield Gap(", ".join(stated), f"not stated in {' and '.join(absent)}")
+        yield Gap(_in_short(stated), f"not stated in {' and '.join(absent)}")
     for label in merged.skipped:
         yield Gap(f"Python {label}", "not found, skipped")
+
+
+def _in_short(ids: Sequence[str]) -> str:
+    """Ids in a list, of which neighbours make a range: ``LAW-LOOP-01 to 16``."""
+    spans: list[list[str]] = []
+    for each in ids:
+        stem, _, number = each.rpartition("-")
+        before, _, last = spans[-1][-1].rpartition("-") if spans else ("", "", "")
+        follows = number.isdigit() and last.isdigit() and int(number) == int(last) + 1
+        if before == stem and follows:
+            spans[-1].append(each)
+        else:
+            spans.append([each])
+    return ", ".join(
+        f"{span[0]} to {span[-1].rpartition('-')[2]}" if span[2:] else ", ".join(span)
+        for span in spans
+    )
 
 
 def _not_available(run: Run) -> Iterator[tuple[str, str]]:

@@ -181,6 +181,16 @@ def test_a_backend_that_is_not_available_has_no_column_and_is_listed_with_its_re
     assert "asyncio+uvloop: not installed" in [gap.text for gap in table.gaps]
 
 
+def test_neighbouring_ids_that_are_not_stated_make_a_range() -> None:
+    ids = [f"LAW-LOOP-{number:02}" for number in (1, 2, 3, 5, 6, 9)]
+    made = record(
+        [verdict(id) for id in ids], claims=[claim(id, libraries=["asyncio"]) for id in ids]
+    )
+    assert [gap.text for gap in matrix(single(made)).gaps] == [
+        "LAW-LOOP-01 to 03, LAW-LOOP-05, LAW-LOOP-06, LAW-LOOP-09: not stated in anyio and trio"
+    ]
+
+
 def test_pythons_that_agree_share_a_row() -> None:
     def of(python: str, on_asyncio: str, **more: str) -> Record:
         runtimes = {"asyncio": on_asyncio, **{f"asyncio+{name}": it for name, it in more.items()}}

@@ -164,7 +164,7 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         default=PATIENCE,
         metavar="SECONDS",
         help="how long nothing may be heard of a claim before it counts as hung, and the rest is "
-        f"judged in a new process ({PATIENCE:g}; halved by every hang)",
+        f"judged in a new process ({PATIENCE:g}; halved by every hang, down to 10)",
     )
     effort.add_argument(
         "--no-supervision",

@@ -93,7 +93,7 @@ def _found(verdict: Verdict, expected: Expect | None) -> str:
     amount = (
         f"all {verdict.examples:,} cases"
         if verdict.exhaustive
-        else f"{verdict.examples:,} examples"
+        else f"{verdict.examples:,} example{'s' * (verdict.examples != 1)}"
     )
     reason = verdict.reason
     if reason is None or (expected is not None and reason == expected.why):

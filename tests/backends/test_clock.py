@@ -155,9 +155,22 @@ def _claim(claim_id: str) -> Claim:
 
 
 @pytest.mark.parametrize("spec", [*JUMPING, f"{HERE}:Subclass"])
-@pytest.mark.parametrize("claim", ["NEST-03", "LAW-NEST-03", "CLEANUP-09"])
+@pytest.mark.parametrize(
+    "claim",
+    ["NEST-03", "LAW-NEST-03", "CLEANUP-09", "LAW-LOOP-02"],
+)
 def test_claims_are_judged_there(spec: str, claim: str) -> None:
     backend = backend_of(spec)
+    for statement in _claim(claim).statements.values():
+        if statement.library in backend.libraries:
+            verdict = judge(statement, backend, Effort(25))
+            assert verdict.as_expected, verdict
+
+
+@pytest.mark.parametrize("claim", ["LAW-LOOP-04", "LAW-CLEANUP-02"])
+def test_what_other_threads_do_comes_in_time_there_too(claim: str) -> None:
+    """No timer of the loop's own guards the wait for them: it would be over at once."""
+    backend = backend_of(f"{HERE}:Jumping")
     for statement in _claim(claim).statements.values():
         if statement.library in backend.libraries:
             verdict = judge(statement, backend, Effort(25))

@@ -98,16 +98,6 @@ class InfinityIsZero(VirtualLoop):
         return super().call_at(0.0 if math.isinf(when) else when, callback, *args, context=context)
 
 
-class LeaksItsThreads(asyncio.SelectorEventLoop):
-    """Each function that is run in a thread leaves a pipe behind."""
-
-    def run_in_executor(  # type: ignore[override]  # it takes any function
-        self, executor: Any, func: Any, *args: Any
-    ) -> Any:
-        os.pipe()
-        return super().run_in_executor(executor, func, *args)
-
-
 class EarlyTimers(VirtualLoop):
     """Calls timers when half of their time is over."""
 
@@ -372,12 +362,6 @@ WRONG = (
         kills=("LAW-LOOP-14",),
         loop=InfinityIsZero,
         says={"LAW-LOOP-14": "for an infinite time ahead"},
-    ),
-    Wrong(
-        "a function in a thread leaves a pipe open",
-        kills=("LAW-LOOP-15",),
-        loop=LeaksItsThreads,
-        says={"LAW-LOOP-15": "file descriptors are open"},
     ),
     Wrong(
         "timers run after half of their time",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 from asyncio import futures
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -150,7 +151,23 @@ class ExceptionsAsResults(asyncio.SelectorEventLoop):
         return super().run_in_executor(executor, call)
 
 
+class LeaksItsThreads(asyncio.SelectorEventLoop):
+    """Each function that is run in a thread leaves a pipe behind."""
+
+    def run_in_executor(  # type: ignore[override]  # it takes any function
+        self, executor: Any, func: Any, *args: Any
+    ) -> Any:
+        os.pipe()
+        return super().run_in_executor(executor, func, *args)
+
+
 WRONG = (
+    Wrong(
+        "a function in a thread leaves a pipe open",
+        kills=("LAW-LOOP-15",),
+        loop=LeaksItsThreads,
+        says={"LAW-LOOP-15": "file descriptors are open"},
+    ),
     Wrong(
         "the third task never runs",
         kills=("LAW-LOOP-03",),

@@ -215,6 +215,11 @@ async def test_a_future_of_threads_raises_an_exception(
     check_what_the_future_raises(future, asyncio.CancelledError)
 
 
+# A clock of the loop's own may be past an hour before another thread has done anything.
+HAS_AN_END = ("sleep", "fail_after()", "move_on_after()")
+WITHOUT_END = tuple(wait for wait in SCOPED_PENDING if wait.name not in HAS_AN_END)
+
+
 @IN_THREADS.states(
     "anyio",
     expect=holds(),
@@ -222,7 +227,7 @@ async def test_a_future_of_threads_raises_an_exception(
     io=True,
     needs=(TASKS, THREADS, SLEEPS_FOR_EVER),
 )
-@given(wait=every(SCOPED_PENDING), through_the_future=flags())
+@given(wait=every(WITHOUT_END), through_the_future=flags())
 async def test_a_future_of_a_portal_raises_an_exception(
     library: ModuleType, wait: ScopedWait, through_the_future: bool
 ) -> None:

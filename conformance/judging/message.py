@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import shlex
+from itertools import chain
 from pathlib import Path
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Expect, Statement
 from conformance.judging.deviations import Deviation, is_the_package_s
 from conformance.judging.effort import Effort, size_for
-from conformance.verdict import BREACHES, Verdict
+from conformance.verdict import ANSWERS, BREACHES, Verdict
 
 
 def unexpected(
@@ -35,37 +37,44 @@ def unexpected(
         if verdict.counterexample.script:
             lines += ["", "  as a program that runs by itself:", ""]
             lines += [f"    {line}".rstrip() for line in verdict.counterexample.script.splitlines()]
-    lines += ["", f"  what to do: {_advice(statement, verdict, expected)}"]
+    lines += ["", f"  what to do: {_advice(statement, verdict, expected, backend)}"]
     if claim.kind == "law" and verdict.verdict in BREACHES:
         lines += ["", "  if it is a known bug of the runtime, put it on record:"]
         lines += [f"    {record(claim, verdict, backend, effort)}"]
     command = again(claim, verdict, backend, effort)
     if isinstance(expected, Deviation) and not is_the_package_s(expected.file):
         # Without it something else would be expected.
-        command += f" --deviations {expected.file}"
+        command += f" --deviations {shlex.quote(expected.file)}"
     lines += ["", "  again:", f"    {command}"]
     return "\n".join(lines)
 
 
 def again(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
-    """The command that judges just this once more."""
-    return f"conformance run {_just_this(claim, verdict, backend, effort)}"
+    """The command that judges just this once more, quoted for a shell."""
+    return shlex.join(["conformance", "run", *_just_this(claim, verdict, backend, effort)])
 
 
 def record(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
     """The command that puts just this on record as a deviation, in a file of one's own."""
     just_this = _just_this(claim, verdict, backend, effort)
-    return f"conformance deviations update {just_this} --deviations deviations.toml"
-
-
-def _just_this(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
-    # Judged alone, a claim about programs is judged on more of them, if nothing else is said.
-    size = "" if effort.size == size_for([claim]) else f" --size {effort.size}"
-    loop = f"--loop {backend.spec} " if backend.spec else ""
-    return (
-        f"{verdict.claim} {loop}--backend {backend.name} "
-        f"--library {verdict.library} --examples {effort.examples} --seed {effort.seed}{size}"
+    return shlex.join(
+        ["conformance", "deviations", "update", *just_this, "--deviations", "deviations.toml"]
     )
+
+
+def _just_this(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> list[str]:
+    options = {
+        "--loop": backend.spec,
+        "--backend": backend.name,
+        "--library": verdict.library,
+        "--examples": str(effort.examples),
+        "--seed": str(effort.seed),
+    }
+    # Judged alone, a claim about programs is judged on more of them, if nothing else is said.
+    if effort.size != size_for([claim]):
+        options["--size"] = str(effort.size)
+    words = ((option, value) for option, value in options.items() if value is not None)
+    return [verdict.claim, *chain.from_iterable(words)]
 
 
 def _gist(verdict: Verdict) -> str:
@@ -101,9 +110,13 @@ def _found(verdict: Verdict, expected: Expect | None) -> str:
     return f" ({amount}): {reason}"
 
 
-def _advice(statement: Statement, verdict: Verdict, expected: Expect | None) -> str:
+def _advice(
+    statement: Statement, verdict: Verdict, expected: Expect | None, backend: Backend
+) -> str:
     if isinstance(expected, Deviation) and verdict.verdict != "vacuous":
         return _advice_on_deviation(verdict, expected)
+    if backend.spec is not None and verdict.verdict in BREACHES | ANSWERS:
+        return _advice_to_its_author(statement, verdict)
     place = Path(str(inspect.getsourcefile(inspect.unwrap(statement.test)))).name
     where = f"the expect= of {verdict.claim} in {place}"
     if verdict.expected is None:
@@ -130,6 +143,21 @@ def _advice(statement: Statement, verdict: Verdict, expected: Expect | None) -> 
     if verdict.verdict == "blocked":
         return "mend that first, and judge this again."
     return "the claim's own code failed, or what it called raised what it must not."
+
+
+def _advice_to_its_author(statement: Statement, verdict: Verdict) -> str:
+    """What follows for whoever handed over a loop: our files are none of theirs."""
+    if statement.claim.kind == "law" and verdict.verdict in BREACHES:
+        what = {
+            "refuted": "your loop breaks this law",
+            "hung": "your loop breaks this law: the example can never end, the stack says where it stands",
+            "crashed": "your loop breaks this law: the process died, the stack says where",
+        }.get(verdict.verdict, "what your loop raised is nothing that this law allows")
+        return f"{what}. Mend it, or put it on record with the command below."
+    return (
+        "your loop does otherwise than the loops that are on record. Mend it; if it is right, report "
+        "that to this package."
+    )
 
 
 def _advice_on_deviation(verdict: Verdict, known: Deviation) -> str:

@@ -1,14 +1,18 @@
-"""How a verdict that is not the one on record is seen once more."""
+"""What is said of a verdict that is not the one on record, and how it is seen once more."""
 
 from __future__ import annotations
+
+import shlex
+from dataclasses import replace
 
 import pytest
 
 from conformance.backends.discovery import builtin_backends
 from conformance.claim import Claim
 from conformance.judging.effort import LARGE, SMALL, Effort
-from conformance.judging.message import again
-from conformance.verdict import Verdict
+from conformance.judging.message import again, record, unexpected
+from conformance.verdict import Verdict, VerdictName
+from tests.judging.laws import ARTICLE, LAW
 
 
 @pytest.mark.parametrize(
@@ -30,3 +34,38 @@ def test_the_command_judges_the_same_programs_again(chapter: str, size: int, say
     assert command == (
         f"conformance run ONE-01 --backend asyncio --library asyncio --examples 100 --seed 3{says}"
     )
+
+
+ASYNCIO = builtin_backends()[0]
+THEIRS = replace(ASYNCIO, name="asyncio+a b", spec="my tests/conftest.py::a b", foreign=True)
+
+
+def test_what_is_printed_to_be_pasted_is_quoted_for_a_shell() -> None:
+    verdict = Verdict(LAW.id, "asyncio", THEIRS.name, "refuted", "holds")
+    for command in (again, record):
+        words = shlex.split(command(LAW, verdict, THEIRS, Effort()))
+        assert words[words.index("--loop") + 1] == "my tests/conftest.py::a b"
+        assert words[words.index("--backend") + 1] == "asyncio+a b"
+
+
+@pytest.mark.parametrize(
+    ("claim", "name", "says"),
+    [
+        (LAW, "refuted", "your loop breaks this law. Mend it, or put it on record"),
+        (LAW, "hung", "your loop breaks this law: the example can never end"),
+        (LAW, "crashed", "your loop breaks this law: the process died"),
+        (LAW, "error", "nothing that this law allows"),
+        (ARTICLE, "holds", "your loop does otherwise than the loops that are on record"),
+        (LAW, "vacuous", "give it more examples"),
+    ],
+)
+def test_the_author_of_a_loop_is_not_sent_into_our_files(
+    claim: Claim, name: VerdictName, says: str
+) -> None:
+    verdict = Verdict(claim.id, "asyncio", THEIRS.name, name, "holds", examples=1)
+    statement = claim.statements["asyncio"]
+    message = unexpected(statement, verdict, statement.expect[0], THEIRS, Effort())
+    assert says in message
+    assert "laws.py" not in message
+    ours = unexpected(statement, verdict, statement.expect[0], ASYNCIO, Effort())
+    assert "your loop" not in ours

@@ -12,7 +12,8 @@ import time
 from conformance.backends.discovery import builtin_backends, usable_here
 from conformance.judging import collect
 from conformance.judging.effort import Effort
-from conformance.judging.supervisor import Outcome, Plan, in_one_process, supervise
+from conformance.judging.plan import Outcome, Plan
+from conformance.judging.supervisor import in_one_process, supervise
 
 ROUNDS = 3
 

@@ -22,12 +22,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, usable_here
+from conformance.backends.interpreter import has_assertions
 from conformance.claim import Claim, Expect, Library
-from conformance.judging import collect, supervisor
+from conformance.judging import collect
 from conformance.judging.deviations import Deviation, Deviations, check, load
 from conformance.judging.effort import PROFILES, Effort, size_for
 from conformance.judging.judge import example, judge
-from conformance.judging.supervisor import Outcome, Plan, in_one_process, supervise
+from conformance.judging.plan import Listener, Outcome, Plan
+from conformance.judging.plan import Progress as Heard
+from conformance.judging.supervisor import in_one_process, supervise
 from conformance.report import difference as difference_report
 from conformance.report.explain import explain as print_explanation
 from conformance.report.markdown import markdown
@@ -102,7 +105,15 @@ def run(options: Namespace) -> int:
 
 
 def chosen_backends(options: Namespace) -> list[Backend]:
-    """The backends that the options ask for, those that cannot be used with the reason."""
+    """The backends that the options ask for, those that cannot be used with the reason.
+
+    Raises :class:`BadCall` if they are to be used in this process and claims mean nothing here.
+    """
+    if options.no_supervision and not has_assertions():
+        raise BadCall(
+            "--no-supervision judges in this process, where -O or PYTHONOPTIMIZE has taken away the "
+            "assertions that claims are made of: leave out one of them"
+        )
     backends = choose(options.backend, options.loop, apart=True)
     if not options.no_supervision:
         return backends
@@ -192,7 +203,7 @@ def _show(record: Record, outcome: Outcome) -> None:
 
 
 @contextmanager
-def _progress(plan: Plan) -> Iterator[supervisor.Listener]:
+def _progress(plan: Plan) -> Iterator[Listener]:
     """A bar for each backend on a terminal, nothing otherwise."""
     console = console_for(sys.stderr)
     # FORCE_COLOR asks for colours in a pipe, not for a bar that moves.
@@ -214,7 +225,7 @@ def _progress(plan: Plan) -> Iterator[supervisor.Listener]:
             for backend in plan.backends
         }
 
-        def listen(progress: supervisor.Progress) -> None:
+        def listen(progress: Heard) -> None:
             task = tasks[progress.backend]
             if progress.verdict is None:
                 bars.start_task(task)
@@ -287,8 +298,9 @@ def explain(options: Namespace) -> int:
     examples: dict[Library, tuple[str, Example]] = {}
     apart: list[Backend] = []
     for backend in choose(options.backend, options.loop, apart=True):
-        # In this very process, for one claim is quick, but for loops that may hang or crash it.
-        if usable_here(backend) is None and not backend.foreign:
+        # In this very process, for one claim is quick, but for loops that may hang or crash it, and
+        # under -O, which takes away what claims are made of.
+        if usable_here(backend) is None and not backend.foreign and has_assertions():
             for statement in collect.statements_on(claim, backend, options.library):
                 verdicts.append(judge(statement, backend, deviations=deviations).record())
                 if statement.library not in examples:
@@ -307,18 +319,21 @@ def explain(options: Namespace) -> int:
         deviations=tuple(options.deviations),
     )
     supervise(plan, outcome)
+    verdicts += outcome.verdicts
     print_explanation(
         claim,
         console_for(sys.stdout),
         claims=everything,
-        verdicts=[*verdicts, *outcome.verdicts],
+        verdicts=verdicts,
         judged_on=f"{platform.python_implementation()} {platform.python_version()}",
         examples=examples.values(),
         deviations=deviations.of(claim.id),
     )
     for failure in outcome.failures:
         print(failure, file=sys.stderr)
-    return NO_ANSWER if outcome.failures else AS_EXPECTED
+    if outcome.failures:
+        return NO_ANSWER
+    return AS_EXPECTED if all(each["as_expected"] for each in verdicts) else UNEXPECTED
 
 
 def report(options: Namespace) -> int:

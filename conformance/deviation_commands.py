@@ -23,8 +23,8 @@ from conformance.judging.deviations import (
     runtimes,
     shown,
 )
+from conformance.judging.plan import Outcome
 from conformance.judging.recording import edited, update
-from conformance.judging.supervisor import Outcome
 from conformance.report.plain import console_for, line, paragraph
 from conformance.results.files import check_writable, write_text
 

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import IO, Any, NamedTuple
 
+from conformance.backends import interpreter
 from conformance.backends.load import (
     BadBackend,
     Declared,
@@ -76,7 +77,8 @@ def _answer(what: str, spec: str) -> dict[str, Any]:
     """What a process of its own says of ``spec``."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603  # our own command
-            [sys.executable, "-c", _BOOTSTRAP, what, spec],
+            interpreter.command(_BOOTSTRAP, what, spec),
+            env=interpreter.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             # Not a pipe: what it starts may hold that open for ever.
@@ -121,7 +123,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     # What is imported may print.
     os.dup2(2, 1)
-    sys.path.insert(0, os.getcwd())
+    if interpreter.looks_into_the_working_directory():
+        sys.path.insert(0, os.getcwd())
     what, spec = sys.argv[1:]
 
     def tell(**answer: Any) -> None:

@@ -16,6 +16,7 @@ import threading
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
+from conformance.backends import interpreter
 from conformance.judging.effort import Effort
 
 BOOTSTRAP = "from conformance.judging.child import main; main()"
@@ -66,7 +67,8 @@ def main() -> None:
     _end_with_the_parent()
     # A child of a background shell inherits "ignored", and then Ctrl-C claims would test nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.path.insert(0, os.getcwd())
+    if interpreter.looks_into_the_working_directory():
+        sys.path.insert(0, os.getcwd())
     # What the user's own pytest runs are told is not meant for this one.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.backends.interpreter import has_assertions
 from conformance.claim import LIBRARIES, Claim, Statement
 from conformance.judging import collect
 from conformance.judging.effort import PROFILES, SMALL, Effort
@@ -217,11 +218,14 @@ def _items(collector: pytest.Module | pytest.Class, claim: Claim) -> Iterator[py
             )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Judge the laws that others build on before these; all else stays where it is."""
     claims = [item for item in items if isinstance(item, ClaimItem)]
     if not claims:
         return
+    # pytest-xdist takes an error in a worker's collection for a crash: there each claim says it.
+    if not hasattr(config, "workerinput"):
+        _needs_assertions()
     from conformance.judging.prerequisites import basic_first
 
     order: dict[str, int] = {}
@@ -263,6 +267,7 @@ class ClaimItem(pytest.Item):
             self.add_marker(pytest.mark.filterwarnings(f"ignore::{kind}"))
 
     def runtest(self) -> None:
+        _needs_assertions()
         verdict, message = judging(self.config).session.judge(self.statement, self.backend)
         self.user_properties.append((PROPERTY, verdict.record()))
         if message is not None:
@@ -270,7 +275,7 @@ class ClaimItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The message alone: where in our code it was raised helps nobody."""
-        if isinstance(excinfo.value, UnexpectedVerdict):
+        if isinstance(excinfo.value, (UnexpectedVerdict, pytest.UsageError)):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -281,7 +286,20 @@ class ClaimItem(pytest.Item):
 def pytest_configure(config: pytest.Config) -> None:
     """A wrong option is told before anything is collected."""
     if _asked(config):
+        _needs_assertions()
         judging(config)
+
+
+def _needs_assertions() -> None:
+    """Raise ``pytest.UsageError`` where the assertions that claims are made of do nothing.
+
+    pytest would bring back those of a claim's own module, but not those of what it calls.
+    """
+    if not has_assertions():
+        raise pytest.UsageError(
+            "claims are made of assertions, which -O and PYTHONOPTIMIZE take away: run pytest without "
+            "them, or 'conformance run', which judges in processes that have assertions"
+        )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str] | None:

@@ -12,26 +12,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-QUICK = ("--backend", "asyncio", "--library", "asyncio", "--profile", "quick")
-
-
-def conformance(
-    *arguments: str, cwd: Path, expect: int = 0, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in ``cwd`` and check its exit code."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "conformance", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == expect, f"{ran.stdout}\n{ran.stderr}"
-    return ran
+from tests.cli.calling import QUICK, ROOT, conformance
 
 
 def test_run_shows_the_matrix_and_writes_the_records(tmp_path: Path) -> None:
@@ -197,7 +178,7 @@ def test_explain_of_a_loop_that_crashes_is_an_answer(tmp_path: Path) -> None:
         "    def run_forever(self):\n"
         "        os._exit(7)\n"
     )
-    ran = conformance("explain", "LAW-LOOP-01", "--loop", "crashing:Loop", cwd=tmp_path)
+    ran = conformance("explain", "LAW-LOOP-01", "--loop", "crashing:Loop", cwd=tmp_path, expect=1)
     assert "crashed" in ran.stdout
     assert "exit code 7" in ran.stdout
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conformance.judging.deviations import package_deviations
-from tests.cli.test_cli import ROOT, conformance
+from tests.cli.calling import ROOT, conformance
 
 FORGETFUL = """\
 import asyncio

@@ -10,8 +10,9 @@ import pytest
 from conformance.backends.discovery import discover
 from conformance.judging import collect
 from conformance.judging.effort import Effort
+from conformance.judging.plan import Outcome, Plan
 from conformance.judging.prerequisites import FIRST, needed
-from conformance.judging.supervisor import Outcome, Plan, supervise
+from conformance.judging.supervisor import supervise
 from conformance.verdict import VerdictRecord
 
 TIMERS = "LAW-LOOP-02"

@@ -11,8 +11,9 @@ import pytest
 from conformance.backends.discovery import choose
 from conformance.judging import collect
 from conformance.judging.effort import Effort
+from conformance.judging.plan import Outcome, Plan
 from conformance.judging.prerequisites import FIRST
-from conformance.judging.supervisor import Outcome, Plan, supervise
+from conformance.judging.supervisor import supervise
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and signals are POSIX")
 

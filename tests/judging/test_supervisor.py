@@ -14,7 +14,8 @@ from conformance.claim import Claim
 from conformance.judging import collect
 from conformance.judging.child import Task
 from conformance.judging.effort import Effort
-from conformance.judging.supervisor import Outcome, Plan, Progress, supervise
+from conformance.judging.plan import Outcome, Plan, Progress
+from conformance.judging.supervisor import supervise
 
 PYTASK = next(each for each in builtin_backends() if each.name == "asyncio+pytask")
 

@@ -1,0 +1,65 @@
+"""Other Pythons like this one: what is judged there is judged as this one was asked to judge.
+
+They import from where this one does, and under its flags, so that what the record tells of this
+process is true of them.  The one exception is ``-O``: claims are made of ``assert``, which it takes
+away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+NO_ASSERTIONS = "PYTHONOPTIMIZE"
+"""The variable of the environment that takes ``assert`` away, as ``-O`` does."""
+
+
+def has_assertions() -> bool:
+    """Whether ``assert`` does anything in this process: not under ``-O`` or ``PYTHONOPTIMIZE``."""
+    return __debug__
+
+
+def command(code: str, *arguments: str) -> list[str]:
+    """The command line of a Python like this one that runs ``code`` with ``arguments``.
+
+    The module search path is this one's, at the end: ``code`` may import whatever can be here.
+    """
+    path = [each for each in sys.path if isinstance(each, str)]
+    return [
+        sys.executable,
+        *_flags(),
+        "-c",
+        f"import sys; sys.path[:] = {path!r}; {code}",
+        *arguments,
+    ]
+
+
+def environment() -> dict[str, str]:
+    """The environment of such a Python: this one's, with assertions."""
+    return {name: value for name, value in os.environ.items() if name != NO_ASSERTIONS}
+
+
+def looks_into_the_working_directory() -> bool:
+    """Whether Python is to import from the directory it is started in: not under ``-P`` or ``-I``."""
+    # 3.10 has no safe_path.
+    return not getattr(sys.flags, "safe_path", sys.flags.isolated)
+
+
+def _flags() -> list[str]:
+    # What multiprocessing starts its processes with: there is no public name for it.
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+    kept = [each for each in flags if not re.fullmatch("-O+", each)]
+    # Before Python 3.14 it leaves out most of -X.
+    for name, value in _x_options().items():
+        option = name if value is True else f"{name}={value}"
+        if option not in kept:
+            kept += ["-X", option]
+    return kept
+
+
+def _x_options() -> dict[str, Any]:
+    # Documented; of CPython alone.
+    return dict(getattr(sys, "_xoptions", {}))

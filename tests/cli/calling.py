@@ -1,0 +1,34 @@
+"""The command line, called as people call it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("--backend", "asyncio", "--library", "asyncio", "--profile", "quick")
+
+
+def conformance(
+    *arguments: str,
+    cwd: Path,
+    expect: int = 0,
+    flags: Sequence[str] = (),
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in ``cwd``, Python having ``flags``, and check its exit code."""
+    ran = subprocess.run(
+        [sys.executable, *flags, "-m", "conformance", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == expect, f"{ran.stdout}\n{ran.stderr}"
+    return ran

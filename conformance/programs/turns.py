@@ -30,6 +30,11 @@ SLICES = 30
 """How many waits the patience is made of, so that a machine that stood still counts as one of them."""
 
 
+def patiently(wait: Callable[[float], bool], seconds: float = PATIENCE) -> bool:
+    """Call ``wait(seconds)`` until it says yes, for as many seconds in all.  Says whether it did."""
+    return any(wait(seconds / SLICES) for _ in range(SLICES))
+
+
 @contextmanager
 def fresh_loop(new_event_loop: NewLoop) -> Iterator[asyncio.AbstractEventLoop]:
     """An event loop for one example, which is closed however that ends.
@@ -104,9 +109,8 @@ def _guard(
         wake = _listen(loop, stack) if end_by_socket else None
 
         def end() -> None:
-            for _ in range(SLICES):
-                if over.wait(PATIENCE / SLICES):
-                    return
+            if patiently(over.wait):
+                return
             ended.set()
             # What does not work here is found by the laws about it.
             with suppress(Exception):
@@ -134,6 +138,40 @@ def _listen(loop: asyncio.AbstractEventLoop, stack: ExitStack) -> Callable[[], o
         return None
     stack.callback(loop.remove_reader, near)
     return lambda: far.send(b".")
+
+
+_FINE = 1e-6
+"""Seconds in which the clocks of most loops count, or in less; what a float leaves of it is less too."""
+
+_READINGS = 100_000
+_STEPS = 3
+_counts_in: dict[type, float] = {}
+
+
+def resolution(loop: asyncio.AbstractEventLoop) -> float:
+    """The seconds in which the clock of ``loop`` counts: a timer may be early by so much.
+
+    It is found out once for each kind of loop, by reading its clock again and again.
+    """
+    kind = type(loop)
+    if kind not in _counts_in:
+        _counts_in[kind] = _FINE if isinstance(loop, VirtualLoop) else max(_FINE, _step(loop))
+    return _counts_in[kind]
+
+
+def _step(loop: asyncio.AbstractEventLoop) -> float:
+    """The smallest step of some that the clock of ``loop`` takes, 0 if it stands still."""
+    steps: list[float] = []
+    last = loop.time()
+    for _ in range(_READINGS):
+        now = loop.time()
+        if now != last:
+            steps.append(now - last)
+            last = now
+        # The first begins at any time, and the thread may stand still in the others.
+        if len(steps) > _STEPS:
+            break
+    return min(steps[1:], default=0.0)
 
 
 def turn(loop: asyncio.AbstractEventLoop, count: int = MANY) -> None:

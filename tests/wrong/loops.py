@@ -367,13 +367,13 @@ WRONG = (
         "timers run after half of their time",
         kills=("LAW-LOOP-02",),
         loop=EarlyTimers,
-        says={"LAW-LOOP-02": "was called after"},
+        says={"LAW-LOOP-02": "before its time"},
     ),
     Wrong(
         "timers run in the order in which they were set",
         kills=("LAW-LOOP-02",),
         loop=TimersInTheOrderOfSetting,
-        says={"LAW-LOOP-02": "in the order"},
+        says={"LAW-LOOP-02": "was called before that of"},
     ),
     Wrong(
         "of two timers of one time, one is forgotten",

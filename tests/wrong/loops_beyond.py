@@ -161,7 +161,22 @@ class LeaksItsThreads(asyncio.SelectorEventLoop):
         return super().run_in_executor(executor, func, *args)
 
 
+class AHairEarly(VirtualLoop):
+    """Calls timers half a millisecond too early, though its clock counts finer."""
+
+    def call_at(  # type: ignore[override]  # it takes any callback
+        self, when: float, callback: Callback, *args: Any, context: Context = None
+    ) -> asyncio.TimerHandle:
+        return super().call_at(when - 0.0005, callback, *args, context=context)
+
+
 WRONG = (
+    Wrong(
+        "timers run half a millisecond early",
+        kills=("LAW-LOOP-02",),
+        loop=AHairEarly,
+        says={"LAW-LOOP-02": "0.5 ms before its time"},
+    ),
     Wrong(
         "a function in a thread leaves a pipe open",
         kills=("LAW-LOOP-15",),

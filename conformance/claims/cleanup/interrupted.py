@@ -10,12 +10,11 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.claims.loop import TASKS, TIMERS
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
     NEVER,
-    SOON,
     WAITING,
     Instant,
     cancel_at,
@@ -144,7 +143,7 @@ ANSWER = Claim(
     "asyncio",
     expect=refuted("wait_for() passes the second cancel on to the cleanup"),
     antecedents=("in the cleanup", "cancelled again"),
-    needs=(TIMERS, TASKS),
+    needs=(TASKS,),
 )
 @given(awaits=up_to(3, least=1), again=up_to(3))
 async def test_wait_for_protects_a_cleanup(awaits: int, again: int) -> None:
@@ -157,7 +156,7 @@ async def test_wait_for_protects_a_cleanup(awaits: int, again: int) -> None:
             if number == again:
                 antecedent("cancelled again")
                 asyncio.get_running_loop().call_soon(task.cancel)
-            await asyncio.sleep(SOON)
+            await asyncio.sleep(0)
         ended.append("the cleanup")
 
     async def body() -> None:
@@ -197,7 +196,7 @@ async def test_a_time_limit_protects_a_cleanup(
                     group.cancel_scope.cancel()
                 with getattr(library, limit)(NEVER):
                     for _ in range(awaits):
-                        await library.sleep(SOON)
+                        await library.sleep(0)
                     ended.append("the cleanup")
 
         group.start_soon(body)

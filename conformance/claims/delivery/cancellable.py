@@ -227,7 +227,8 @@ SLEEP = Claim(
     source=article("§1"),
 )
 
-DELAYS = (1, 0, 0.001, 3600)
+DELAYS = (60, 0, 3600)
+"""Seconds: a thread may be held up for as long as a shorter sleep takes, and that is over then."""
 
 
 @SLEEP.states("asyncio", expect=holds(), antecedents=("cancelled at the sleep",), needs=(TASKS,))

@@ -24,6 +24,7 @@ from conformance.programs.instants import (
 )
 from conformance.programs.reports import no_error_reported
 from conformance.programs.space import every, flags, up_to
+from conformance.programs.turns import patiently
 
 GUARD = 8.0
 """Real seconds after which something that waits is taken to wait for ever."""
@@ -49,7 +50,7 @@ class Work:
     def __call__(self) -> str:
         self.started.set()
         try:
-            self.released.wait(GUARD)
+            patiently(self.released.wait, GUARD)
             if self.fails:
                 raise LateError
             return "late"
@@ -60,7 +61,7 @@ class Work:
         """Let the function end, and wait until it has (if it had begun)."""
         self.released.set()
         if self.started.is_set():
-            self.ended.wait(GUARD)
+            patiently(self.ended.wait, GUARD)
 
 
 CANCELLED_CALLS = law(
@@ -358,7 +359,7 @@ async def ask_in_a_thread(library: ModuleType, abandons: bool, asks: int, cancel
             for _ in range(asks):
                 ask()
             started.set()
-            released.wait(GUARD)
+            patiently(released.wait, GUARD)
             ask()
         finally:
             ended.set()
@@ -369,7 +370,7 @@ async def ask_in_a_thread(library: ModuleType, abandons: bool, asks: int, cancel
 
     def end() -> None:
         released.set()
-        ended.wait(GUARD)
+        patiently(ended.wait, GUARD)
 
     if not cancelled:
         released.set()

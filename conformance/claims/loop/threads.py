@@ -12,7 +12,15 @@ from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, THREADS
 from conformance.programs.instants import NEVER, SOON
 from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.turns import NewLoop, complete, each_once, fresh_loop, run, turn
+from conformance.programs.turns import (
+    NewLoop,
+    complete,
+    each_once,
+    fresh_loop,
+    patiently,
+    run,
+    turn,
+)
 
 DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
 
@@ -22,9 +30,6 @@ WAKES = law(
     "in the order in which each thread gave it, also by a loop that has nothing else to do.",
     source=f"{DOCS}#asyncio.loop.call_soon_threadsafe",
 )
-
-GUARD = 5.0
-"""Real seconds after which a thread gives up waiting for a loop that is broken."""
 
 
 @WAKES.states(
@@ -66,7 +71,7 @@ def test_other_threads_wake_the_loop(
             threading.Event().wait(SOON)
             for number in range(calls):
                 loop.call_soon_threadsafe(call, thread, number)
-                if one_by_one and not heard[thread].acquire(timeout=GUARD):
+                if one_by_one and not patiently(lambda s: heard[thread].acquire(timeout=s)):
                     return
 
         givers = [threading.Thread(target=give, args=(n,), daemon=True) for n in range(threads)]
@@ -140,7 +145,7 @@ def test_an_executor_runs_functions_in_threads(
             in_the_loop.append(number)
         else:
             begun[number].set()
-            may_end[number].wait(GUARD)
+            patiently(may_end[number].wait)
         ended.append(number)
         end = meant[number]
         if isinstance(end, ValueError):
@@ -153,7 +158,7 @@ def test_an_executor_runs_functions_in_threads(
         for number, end in enumerate(ends):
             if end.endswith("cancelled"):
                 # Blocks the loop, on purpose: the function must begin without its help.
-                begun[number].wait(GUARD)
+                patiently(begun[number].wait)
                 waits[number].cancel()
             may_end[number].set()
         return [await outcome(wait) for wait in waits]

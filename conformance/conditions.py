@@ -8,12 +8,32 @@ from functools import cache
 from importlib import metadata
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 _TERM = re.compile(r"\s*([A-Za-z][\w.-]*)\s*((?:==|!=|<=|>=|<|>)\s*[\w.]+)\s*")
 
 
+PYTHONS = ("python", "cpython", "pypy")
+"""The names of a Python in a condition: any, and the two implementations."""
+
+PACKAGES = (
+    "aiohttp",
+    "anyio",
+    "exceptiongroup",
+    "hypothesis",
+    "pytest",
+    "pytest-asyncio",
+    "rloop",
+    "rsloop",
+    "trio",
+    "uvloop",
+    "winloop",
+)
+"""The packages whose versions may matter to a verdict, installed or not: all that claims use."""
+
+
 class BadCondition(ValueError):
-    """A condition that is not of the form ``python>=3.12,anyio<4.5``."""
+    """A condition that is not of the form ``python>=3.12,anyio<4.5``, or whose names mean nothing."""
 
 
 @cache
@@ -24,7 +44,7 @@ def installed_version(name: str) -> str | None:
     """
     if name == "python" or name == platform.python_implementation().lower():
         return platform.python_version()
-    if name in ("cpython", "pypy"):
+    if name in PYTHONS:
         return None
     try:
         return metadata.version(name)
@@ -38,8 +58,9 @@ def fits(condition: str) -> bool:
 
     A condition is a list of terms joined by commas, all of which must be true; a term is ``python``,
     ``cpython``, ``pypy`` or a package's name, an operator and a version.  The empty condition is
-    true; a term about a package that is not installed is false.
-    Raises :class:`BadCondition` for anything else.
+    true; a term about one of :data:`PACKAGES` that is not installed is false.
+    Raises :class:`BadCondition` for anything else: a package that is neither installed nor among
+    those may be mistyped, and would never be true.
     """
     result = True
     for term in filter(None, (part.strip() for part in condition.split(","))):
@@ -50,6 +71,12 @@ def fits(condition: str) -> bool:
             specifier = SpecifierSet(match.group(2))
         except InvalidSpecifier as error:
             raise BadCondition(f"{term!r}: {error}") from error
-        version = installed_version(match.group(1))
+        name = canonicalize_name(match.group(1))
+        version = installed_version(name)
+        if version is None and name not in (*PYTHONS, *PACKAGES):
+            raise BadCondition(
+                f"{term!r}: {match.group(1)} is neither installed nor known; there is "
+                f"{', '.join((*PYTHONS, *PACKAGES))}, and whatever is installed"
+            )
         result &= version is not None and specifier.contains(version, prereleases=True)
     return result

@@ -16,27 +16,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from conformance.claim import Claim
+from conformance.conditions import PACKAGES
 from conformance.results.files import write_text
 from conformance.results.runtimes import runtime_key
 from conformance.verdict import GrowthRecord, VerdictRecord, runtime_name
 
 SCHEMA_VERSION = 1
 DISTRIBUTION = "cancellation-conformance"
-
-PACKAGES = (
-    "aiohttp",
-    "anyio",
-    "exceptiongroup",
-    "hypothesis",
-    "pytest",
-    "pytest-asyncio",
-    "rloop",
-    "rsloop",
-    "trio",
-    "uvloop",
-    "winloop",
-)
-"""The packages whose versions may matter to a verdict."""
 
 
 class EnvironmentRecord(TypedDict):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 import pytest
+import tomlkit
 
 from conformance.claim import Claim, Expect, holds, refuted
-from conformance.conditions import BadCondition, fits, installed_version
+from conformance.conditions import PACKAGES, PYTHONS, BadCondition, fits, installed_version
 from conformance.judging.collect import all_claims
 from conformance.judging.expectations import expectation
 
@@ -20,8 +22,9 @@ from conformance.judging.expectations import expectation
         ("python<3", False),
         ("python>=3.10,python<3", False),
         ("python>=3.10, anyio>=1", True),
-        ("no-such-package>=0", False),
-        ("no-such-package<1", False),
+        ("Python>=3.10, PyTest>=1, pytest_asyncio!=0.0", True),
+        ("winloop<0", False),
+        ("uvloop<0", False),
         (f"python=={platform.python_version()}", True),
     ],
 )
@@ -42,6 +45,21 @@ def test_the_implementation_is_a_name() -> None:
 def test_anything_else_is_refused(condition: str) -> None:
     with pytest.raises(BadCondition):
         fits(condition)
+
+
+@pytest.mark.parametrize("condition", ["uvlop<1", "python>=3.10,no-such-package>=0", "jython>=2"])
+def test_a_package_that_nobody_knows_is_refused(condition: str) -> None:
+    with pytest.raises(BadCondition, match=r"is neither installed nor known; there is python, "):
+        fits(condition)
+
+
+def test_what_the_package_depends_on_is_known_installed_or_not() -> None:
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomlkit.parse(text).unwrap()["project"]
+    extras = {name for name in project["optional-dependencies"] if name != "all"}
+    assert extras <= set(PACKAGES)
+    for name in (*PYTHONS, *extras):
+        fits(f"{name}>=0")
 
 
 def test_the_first_that_fits_is_the_one() -> None:

@@ -13,6 +13,7 @@ The decorator only notes what it was told and hands the test back unchanged.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,12 +22,16 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, ClassVar, Literal, TypeVar
 
+from conformance.conditions import CAME_WITH, fits
 from conformance.verdict import ANSWERS, VerdictName
 
 Library = Literal["asyncio", "anyio", "trio"]
 LIBRARIES: tuple[Library, ...] = ("asyncio", "anyio", "trio")
 
 Test = TypeVar("Test", bound=Callable[..., Any])
+
+TASKS_RUN = "LAW-LOOP-03"
+"""The law that every asynchronous statement builds on if it says nothing else: tasks run to their end."""
 
 DEFAULT_FLOOR = 0.05
 """The share of a claim's examples in which each of its antecedents must come true."""
@@ -47,12 +52,20 @@ def article(section: str) -> str:
     return f"{ARTICLE}, {section}"
 
 
+Region = Callable[..., bool]
+"""A part of the drawn cases: takes drawn values by their names, as many as it likes, and says yes or no."""
+
+
 @dataclass(frozen=True)
 class Expect:
     """A verdict on record, with the reason why it is right.
 
     ``when`` is a condition on versions (``"python>=3.12,anyio<4.5"``, empty: always), ``on`` the
     names of the backends it is for (none: all), ``issue`` the upstream issue behind it.
+
+    Of a verdict that has counterexamples, ``region`` says which cases it explains (none: every one),
+    and ``messages`` what is then seen: the message of each counterexample is one of them, where
+    ``…`` stands for any text.  Outside the region the claim must hold.
     """
 
     verdict: VerdictName
@@ -60,8 +73,15 @@ class Expect:
     when: str = ""
     on: tuple[str, ...] = ()
     issue: str | None = None
+    region: Region | None = field(default=None, compare=False)
+    messages: tuple[str, ...] = ()
 
     expectable: ClassVar[frozenset[VerdictName]] = ANSWERS
+
+    @property
+    def has_counterexamples(self) -> bool:
+        """Whether it says that the claim is false in some cases."""
+        return self.verdict not in ("holds", "not-applicable")
 
     def __post_init__(self) -> None:
         if self.verdict not in self.expectable:
@@ -79,17 +99,39 @@ def holds(
 
 
 def refuted(
-    why: str, *, when: str = "", on: Sequence[str] = (), issue: str | None = None
+    why: str,
+    *,
+    when: str = "",
+    on: Sequence[str] = (),
+    issue: str | None = None,
+    region: Region | None = None,
+    message: str | Sequence[str] = (),
 ) -> Expect:
-    """The claim is false there; ``why`` says what is so instead, in one sentence."""
-    return Expect("refuted", why, when, tuple(on), issue)
+    """The claim is false there; ``why`` says what is so instead, in one sentence.
+
+    ``region`` says which cases are counterexamples (none: every one of them may be), and ``message``
+    what they say, where ``…`` stands for any text.
+    """
+    messages = (message,) if isinstance(message, str) else tuple(message)
+    return Expect("refuted", why, when, tuple(on), issue, region, messages)
 
 
 def qualified(
-    why: str, *, when: str = "", on: Sequence[str] = (), issue: str | None = None
+    why: str,
+    *,
+    when: str = "",
+    on: Sequence[str] = (),
+    issue: str | None = None,
+    region: Region | None = None,
+    message: str | Sequence[str] = (),
 ) -> Expect:
-    """The claim is true in its fair reading and false in its widest one."""
-    return Expect("qualified", why, when, tuple(on), issue)
+    """The claim is true in its fair reading and false in its widest one.
+
+    ``region`` says which cases are counterexamples (none: every one of them may be), and ``message``
+    what they say, where ``…`` stands for any text.
+    """
+    messages = (message,) if isinstance(message, str) else tuple(message)
+    return Expect("qualified", why, when, tuple(on), issue, region, messages)
 
 
 def not_applicable(
@@ -111,7 +153,64 @@ class Statement:
     fair: Callable[..., bool] | None = None
     qualification: str | None = None
     io: bool = False
-    needs: tuple[str, ...] = ()
+    builds_on: tuple[str, ...] = ()
+    exists: tuple[str, ...] = ()
+    unless: Mapping[str, str] = field(default_factory=dict)
+
+    def absence(self, backend: Sequence[str]) -> str | None:
+        """Why there is nothing to judge on the backend of these names, here; ``None`` if there is.
+
+        That is the first thing that the statement needs and that does not exist, or the reason that
+        it has for leaving the backend out.
+        """
+        for place, why in self.unless.items():
+            if fits(place) if _is_condition(place) else place in backend:
+                return why
+        for name in self.exists:
+            if not (fits(name) if _is_condition(name) else exists(name)):
+                return _absent(name)
+        return None
+
+    def expected_absence(self, backend: Sequence[str]) -> Expect | None:
+        """What is on record of a concept that does not exist on the backend of these names, here."""
+        for expect in self.absences:
+            here = not expect.on or set(expect.on).intersection(backend)
+            # A condition on an installed package has no opposite: it is looked up.
+            if here and (fits(expect.when) if expect.when else self.absence(backend) is not None):
+                return expect
+        return None
+
+    @property
+    def absences(self) -> tuple[Expect, ...]:
+        """The verdicts on record that follow from ``exists`` and ``unless``."""
+        found: list[Expect] = []
+        for place, why in self.unless.items():
+            if _is_condition(place):
+                found.append(not_applicable(why, when=place))
+            else:
+                found.append(not_applicable(why, on=(place,)))
+        for name in self.exists:
+            when = "" if _is_condition(name) else CAME_WITH[name].replace(">=", "<")
+            found.append(not_applicable(_absent(name), when=when))
+        return tuple(found)
+
+    @property
+    def on_record(self) -> tuple[Expect, ...]:
+        """Everything on record about it but deviations: the first that fits is the expectation."""
+        return (*self.absences, *self.expect)
+
+
+def _is_condition(text: str) -> bool:
+    """Whether it is a condition on versions, and no name."""
+    return any(sign in text for sign in "<>=")
+
+
+def _absent(name: str) -> str:
+    """Why there is nothing to judge where ``name`` does not exist."""
+    if _is_condition(name):
+        return f"{name} is not installed here"
+    package, _, version = CAME_WITH[name].partition(">=")
+    return f"{name} came with {package.replace('python', 'Python')} {version}"
 
 
 @dataclass
@@ -158,7 +257,9 @@ class Claim:
         fair: Callable[..., bool] | None = None,
         qualification: str | None = None,
         io: bool = False,
-        needs: Sequence[str] = (),
+        builds_on: Sequence[str] | None = None,
+        exists: str | Sequence[str] = (),
+        unless: Mapping[str, str] | None = None,
     ) -> Callable[[Test], Test]:
         """Say that the decorated Hypothesis test is this claim, in the words of ``libraries``.
 
@@ -168,8 +269,14 @@ class Claim:
         ``fair`` takes the test's drawn arguments and is true of those that the claim's fair, narrow
         reading covers; ``qualification`` says that reading in one sentence.
         ``io`` asks for real sockets, threads and time instead of virtual time.
-        ``needs`` names the laws that it builds on: where one of them fails, this is not judged but
-        ``blocked``, for it would only say the same again.
+        ``builds_on`` names the laws that it builds on: where one of them fails, this is not judged but
+        ``blocked``, for it would only say the same again.  If nothing is said, an asynchronous test
+        builds on :data:`TASKS_RUN`, another on nothing.
+        ``exists`` names what must be there for the claim to make sense: dotted names that
+        :data:`~conformance.conditions.CAME_WITH` knows the version of, or conditions
+        (``"pytest-asyncio>=1.1"``).  ``unless`` maps backends' names, or conditions, to the reason why
+        the claim makes no sense there.  In both cases the verdict is ``not-applicable``, and is on
+        record as that: nothing is run, and nothing has to be said twice.
 
         The test may take, beside what it draws, ``library`` (the module: asyncio, anyio or trio),
         and, when it is an ordinary function that runs loops of its own, ``run`` (the library's
@@ -178,6 +285,10 @@ class Claim:
         if (fair is None) != (qualification is None):
             raise TypeError(f"{self.id}: fair and qualification go together")
         expectations = (expect,) if isinstance(expect, Expect) else tuple(expect)
+        names = (exists,) if isinstance(exists, str) else tuple(exists)
+        for name in names:
+            if not _is_condition(name) and name not in CAME_WITH:
+                raise TypeError(f"{self.id}: {name} came with which version? Say so in CAME_WITH")
         floors = (
             dict(antecedents)
             if isinstance(antecedents, Mapping)
@@ -185,6 +296,7 @@ class Claim:
         )
 
         def note(test: Test) -> Test:
+            basis = (TASKS_RUN,) if _is_async(test) else ()
             for library in libraries:
                 self._add(
                     Statement(
@@ -196,7 +308,9 @@ class Claim:
                         fair,
                         qualification,
                         io,
-                        tuple(needs),
+                        basis if builds_on is None else tuple(builds_on),
+                        names,
+                        unless or {},
                     )
                 )
             test.conformance_claim = self  # type: ignore[attr-defined]  # functions take attributes
@@ -251,11 +365,10 @@ def exists(dotted: str) -> bool:
     return True
 
 
-def needs(*dotted: str) -> None:
-    """Raise :class:`NotApplicable` if one of these names does not exist in this Python or library."""
-    for name in dotted:
-        if not exists(name):
-            raise NotApplicable(f"{name} does not exist here")
+def _is_async(test: Callable[..., Any]) -> bool:
+    """Whether what was written is a coroutine function, with or without Hypothesis around it."""
+    handle = getattr(test, "hypothesis", None)
+    return inspect.iscoroutinefunction(test if handle is None else handle.inner_test)
 
 
 _seen: set[str] | None = None

@@ -268,7 +268,7 @@ def list_claims(options: Namespace) -> int:
 
 def _expectations(claim: Claim, library: Library, deviations: Deviations) -> list[Expect]:
     """The verdicts on record, in the order in which they are tried."""
-    return [*deviations.of(claim.id, library), *claim.statements[library].expect]
+    return [*deviations.of(claim.id, library), *claim.statements[library].on_record]
 
 
 def _listed(claim: Claim, deviations: Deviations) -> dict[str, Any]:

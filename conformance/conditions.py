@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 
@@ -30,6 +31,15 @@ PACKAGES = (
     "winloop",
 )
 """The packages whose versions may matter to a verdict, installed or not: all that claims use."""
+
+CAME_WITH: Mapping[str, str] = {
+    "asyncio.Task.cancelling": "python>=3.11",
+    "asyncio.Task.uncancel": "python>=3.11",
+    "asyncio.TaskGroup": "python>=3.11",
+    "asyncio.timeout": "python>=3.11",
+    "anyio.gather": "anyio>=4.15",
+}
+"""The versions with which names came that not every version has."""
 
 
 class BadCondition(ValueError):

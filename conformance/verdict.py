@@ -94,6 +94,8 @@ class Verdict:
     """What judging one claim on one runtime gave.
 
     ``expected`` is ``None`` where no expectation is on record, which is never as expected.
+    ``departs`` says in what the counterexample is another than those on record, ``None`` that it is not:
+    a claim that is known to be false may be so for another reason.
     """
 
     claim: str
@@ -101,6 +103,7 @@ class Verdict:
     backend: str
     verdict: VerdictName
     expected: VerdictName | None
+    departs: str | None = None
     examples: int = 0
     exhaustive: bool = False
     antecedents: Mapping[str, int] = field(default_factory=dict)
@@ -115,8 +118,8 @@ class Verdict:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one on record."""
-        return self.verdict == self.expected
+        """Whether the verdict is the one on record, and so is its counterexample."""
+        return self.verdict == self.expected and self.departs is None
 
     def record(self) -> VerdictRecord:
         """The verdict as it stands in a record."""

@@ -90,9 +90,13 @@ class Deviations:
 
     entries: tuple[Deviation, ...] = ()
 
+    def all(self, claim: str, library: str, backend: str) -> tuple[Deviation, ...]:
+        """The deviations on record for the law in that library on that backend, here."""
+        return tuple(each for each in self.entries if each.fits(claim, library, backend))
+
     def find(self, claim: str, library: str, backend: str) -> Deviation | None:
-        """The deviation on record for the law in that library on that backend, here, if there is one."""
-        return next((each for each in self.entries if each.fits(claim, library, backend)), None)
+        """The first of :meth:`all`, which says what the verdict is, if there is one."""
+        return next(iter(self.all(claim, library, backend)), None)
 
     def of(self, claim: str, library: str | None = None) -> tuple[Deviation, ...]:
         """Those of one law, in one library if it is said, whether they fit here or not."""

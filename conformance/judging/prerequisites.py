@@ -9,8 +9,7 @@ from typing import NamedTuple
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Statement
 from conformance.judging.collect import all_claims
-from conformance.judging.deviations import Deviations
-from conformance.judging.expectations import expectation
+from conformance.judging.expectations import OnRecord
 from conformance.verdict import Verdict, VerdictRecord
 
 FIRST = "LAW-LOOP-01"
@@ -36,7 +35,7 @@ def _laws() -> Mapping[str, Claim]:
 def needed(statement: Statement) -> tuple[str, ...]:
     """The laws that ``statement`` builds on, straight or by way of others, the most basic first."""
     found: dict[str, None] = {}
-    _collect((FIRST, *statement.needs), found, ())
+    _collect((FIRST, *statement.builds_on), found, ())
     found.pop(statement.claim.id, None)
     return tuple(found)
 
@@ -45,7 +44,7 @@ def _collect(laws: Iterable[str], found: dict[str, None], above: tuple[str, ...]
     for law in laws:
         if law not in found and law not in above and law in _laws():
             for statement in _laws()[law].statements.values():
-                _collect(statement.needs, found, (*above, law))
+                _collect(statement.builds_on, found, (*above, law))
             found[law] = None
 
 
@@ -72,10 +71,11 @@ def blocked(
     statement: Statement,
     backend: Backend,
     failures: Failures,
-    deviations: Deviations | None = None,
+    known: OnRecord,
 ) -> Verdict | None:
     """The verdict on a statement that builds on a law that failed there, or ``None``.
 
+    ``known`` is what is on record for the statement.
     It is as expected if that failure is on record: what follows from a known bug is no news.
     """
     here = failures.get(backend.name)
@@ -84,13 +84,12 @@ def blocked(
     for law in needed(statement):
         if law in here:
             found, on_record = here[law]
-            expected = expectation(statement, backend.known_as, deviations)
             return Verdict(
                 claim=statement.claim.id,
                 library=statement.library,
                 backend=backend.name,
                 verdict="blocked",
-                expected="blocked" if on_record else None if expected is None else expected.verdict,
+                expected="blocked" if on_record else known.verdict,
                 reason=f"it builds on {law}, which was found {found} here",
             )
     return None

@@ -9,10 +9,11 @@ from conformance.backends.backend import Backend
 from conformance.claim import Statement
 from conformance.judging.deviations import Deviations
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import expectation
-from conformance.judging.judge import Pulse, judge
+from conformance.judging.expectations import on_record
+from conformance.judging.judge import judge
 from conformance.judging.message import unexpected
 from conformance.judging.prerequisites import Failures, blocked, note
+from conformance.judging.search import Pulse
 from conformance.verdict import Verdict
 
 
@@ -40,12 +41,12 @@ class Session:
 
     def judge(self, statement: Statement, backend: Backend) -> Judged:
         """The verdict on ``statement`` on ``backend``, with its message."""
-        verdict = blocked(statement, backend, self.failures, self.deviations)
+        known = on_record(statement, backend.known_as, self.deviations)
+        verdict = blocked(statement, backend, self.failures, known)
         if verdict is None:
             memory = self.memory.setdefault(backend.name, {})
-            verdict = judge(statement, backend, self.effort, memory, self.pulse, self.deviations)
+            verdict = judge(statement, backend, self.effort, memory, self.pulse, known=known)
         note(self.failures, verdict)
         if verdict.as_expected:
             return Judged(verdict, None)
-        expected = expectation(statement, backend.known_as, self.deviations)
-        return Judged(verdict, unexpected(statement, verdict, expected, backend, self.effort))
+        return Judged(verdict, unexpected(statement, verdict, known.expected, backend, self.effort))

@@ -23,7 +23,7 @@ import trio
 
 from conformance.backends.backend import Backend
 from conformance.claim import Statement
-from conformance.judging.judge import describe
+from conformance.judging.classify import describe
 from conformance.programs.script import script
 
 GRACE = 5.0

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
+from math import gcd
+from random import Random
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -18,6 +20,9 @@ from hypothesis.strategies import SearchStrategy
 from conformance.claim import Library
 
 T = TypeVar("T")
+
+ROUNDS = 4
+"""How often every element of everything drawn has come when a sample goes over to all other cases."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,70 @@ def cases(strategies: Mapping[str, SearchStrategy[Any]]) -> Iterator[dict[str, A
     names = list(strategies)
     for values in product(*(_elements[strategies[name]] for name in names)):
         yield dict(zip(names, values, strict=True))
+
+
+def sample(strategies: Mapping[str, SearchStrategy[Any]], seed: int) -> Iterator[dict[str, Any]]:
+    """Every case once, in an order that follows from ``seed``: a fair sample first, then all others.
+
+    As many cases come first as the longest of the strategies has elements, and as many again a few
+    times over, so that every element of everything drawn comes equally often (a Latin hypercube).
+    Whoever goes on to the end has seen the whole space.
+    Raises ``KeyError`` if :func:`size` is ``None``.
+    """
+    elements = {name: _elements[strategy] for name, strategy in strategies.items()}
+    counts = [len(each) for each in elements.values()]
+    total = size(strategies) or 0
+    random = Random(seed)  # noqa: S311  # nothing here is a secret
+    seen: set[int] = set()
+
+    def case(number: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, each in reversed(elements.items()):
+            number, place = divmod(number, len(each))
+            values[name] = each[place]
+        return dict(reversed(values.items()))
+
+    for _ in range(ROUNDS):
+        columns = [_shuffled(count, max(counts), random) for count in counts]
+        for places in zip(*columns, strict=True):
+            number = 0
+            for count, place in zip(counts, places, strict=True):
+                number = number * count + place
+            if number not in seen:
+                seen.add(number)
+                yield case(number)
+    # A step that has no factor in common with the number of cases comes to each of them once.
+    step = random.randrange(1, max(2, total))
+    while gcd(step, total) != 1:
+        step += 1
+    number = random.randrange(total) if total else 0
+    for _ in range(total):
+        number = (number + step) % total
+        if number not in seen:
+            yield case(number)
+
+
+def _shuffled(count: int, length: int, random: Random) -> list[int]:
+    """``length`` numbers below ``count``, each as often as the others, give or take one."""
+    numbers: list[int] = []
+    while len(numbers) < length:
+        numbers += random.sample(range(count), count)
+    return numbers[:length]
+
+
+def simpler(
+    strategies: Mapping[str, SearchStrategy[Any]], values: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """The cases that differ from ``values`` in one thing that is simpler, the simplest first."""
+    for name, strategy in strategies.items():
+        elements = _elements[strategy]
+        for element in elements[: _place(elements, values[name])]:
+            yield {**values, name: element}
+
+
+def _place(elements: Sequence[Any], element: Any) -> int:
+    """Where ``element`` stands: equal is not enough, for ``False == 0``."""
+    return next(n for n, each in enumerate(elements) if each is element or each == element)
 
 
 def _remember(strategy: SearchStrategy[T], elements: Sequence[Any]) -> SearchStrategy[T]:

@@ -48,7 +48,7 @@ def explain(
     known = list(deviations)
     for library in claim.libraries:
         here = [each for each in known if each.library == library]
-        _record(console, library, [*here, *claim.statements[library].expect])
+        _record(console, library, [*here, *claim.statements[library].on_record])
     given = sorted(
         (verdict for verdict in verdicts if verdict["claim"] == claim.id),
         key=lambda verdict: runtime_key(verdict["runtime"]),

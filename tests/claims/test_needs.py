@@ -76,20 +76,20 @@ def as_on_record(law: str, statement: Statement) -> bool:
 @pytest.mark.parametrize(("law", "statement"), cases(need=False))
 def test_what_names_no_need_does_without(law: str, statement: Statement) -> None:
     assert as_on_record(law, statement), (
-        f"{statement.claim.id} in {statement.library} builds on {law}: name it in needs="
+        f"{statement.claim.id} in {statement.library} builds on {law}: name it in builds_on="
     )
 
 
 @pytest.mark.parametrize(("law", "statement"), cases(need=True))
 def test_what_names_a_need_has_it(law: str, statement: Statement) -> None:
     assert not as_on_record(law, statement), (
-        f"{statement.claim.id} in {statement.library} names {law} in needs=, and does without"
+        f"{statement.claim.id} in {statement.library} names {law} in builds_on=, and does without"
     )
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
 def test_what_is_needed_is_a_law_of_the_loop(claim: Claim) -> None:
     for statement in claim.statements.values():
-        for law in statement.needs:
+        for law in statement.builds_on:
             assert law in CLAIMS, f"{claim.id} needs {law}, which there is not"
             assert CLAIMS[law].chapter == "loop", f"{claim.id} needs {law}, which is no basis"

@@ -22,6 +22,17 @@ async def test_true(library: Any, turns: int, again: bool) -> None:
     antecedent("slept")
 
 
+BIG = Claim("TEST-BIG", "No letter is a number.", source="a test")
+
+
+@BIG.states("asyncio", "trio", expect=holds(), antecedents={"both are the last": 0.05, "some": 0.5})
+@given(first=up_to(99), second=up_to(99))
+async def test_big(first: int, second: int) -> None:
+    antecedent("some")
+    if first == second == 99:
+        antecedent("both are the last")
+
+
 FALSE = Claim("TEST-FALSE", "No number is above three.", source="a test", instead=("TEST-TRUE",))
 
 

@@ -91,7 +91,7 @@ def test_what_is_no_answer_cannot_be_expected() -> None:
 @pytest.mark.parametrize("claim", all_claims(), ids=lambda claim: claim.id)
 def test_every_condition_in_the_law_book_is_understood(claim: Claim) -> None:
     for statement in claim.statements.values():
-        for expect in statement.expect:
+        for expect in statement.on_record:
             fits(expect.when)
 
 

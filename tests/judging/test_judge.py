@@ -57,9 +57,27 @@ def test_where_order_is_drawn_each_case_is_run_in_several() -> None:
     assert (verdict.exhaustive, verdict.examples) == (True, 36)
 
 
-def test_a_big_space_is_sampled() -> None:
+def test_a_small_space_is_run_whole_however_few_examples_are_asked_for() -> None:
     verdict = judged(example.TRUE, examples=1)
-    assert (verdict.exhaustive, verdict.examples) == (False, 1)
+    assert (verdict.exhaustive, verdict.examples) == (True, 12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_search_goes_on_until_no_floor_is_missed(seed: int) -> None:
+    """One case in ten thousand has it: the search comes to it, whatever the seed."""
+    verdict = judged(example.BIG, examples=10, seed=seed)
+    assert (verdict.verdict, verdict.exhaustive) == ("holds", False)
+    assert verdict.antecedents["both are the last"] == 1
+    assert verdict.examples > 10
+
+
+def test_a_floor_that_is_missed_was_missed_by_the_whole_space() -> None:
+    statement = replace(example.BIG.statements["asyncio"], floors={"both are the last": 0.5})
+    verdict = judge(statement, ASYNCIO, Effort(examples=10))
+    assert verdict.verdict == "vacuous"
+    assert verdict.reason == (
+        "'both are the last' came true in 1 of 10000 examples: at least 5 must"
+    )
 
 
 @pytest.mark.parametrize("library", ["asyncio", "anyio", "trio"])

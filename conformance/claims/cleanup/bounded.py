@@ -94,7 +94,7 @@ BOUNDS = Claim(
     antecedents=("in the cleanup",),
     fair=lambda kind, after_a_cancel: kind in ("ends in time", "hangs"),
     qualification="a cleanup that awaits, and ends when it is cancelled",
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(kind=every(CLEANUPS), after_a_cancel=flags())
 async def test_wait_for_bounds_a_cleanup(kind: str, after_a_cancel: bool) -> None:
@@ -125,7 +125,7 @@ async def test_wait_for_bounds_a_cleanup(kind: str, after_a_cancel: bool) -> Non
     antecedents=("in the cleanup",),
     fair=lambda kind, after_a_cancel: kind not in ("computes without awaiting", "shields itself"),
     qualification="a cleanup that comes to a checkpoint, in no shield of its own",
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(kind=every(CLEANUPS), after_a_cancel=flags())
 async def test_a_shielded_limit_bounds_a_cleanup(
@@ -157,7 +157,7 @@ WAITS = law(
     "asyncio",
     expect=holds(),
     antecedents=("the time was up",),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(awaits=up_to(3), swallows=flags(), cancelled_meanwhile=flags(), in_a_task=flags())
 async def test_wait_for_waits_for_the_end(
@@ -220,7 +220,7 @@ GIVES_UP = law(
 
 
 @GIVES_UP.states(
-    "asyncio", expect=holds(), antecedents=("it did not end in time",), needs=(TIMERS, TASKS)
+    "asyncio", expect=holds(), antecedents=("it did not end in time",), builds_on=(TIMERS, TASKS)
 )
 @given(refusals=up_to(3), asked=up_to(3), count=up_to(3, least=1))
 async def test_wait_gives_up(refusals: int, asked: int, count: int) -> None:
@@ -289,7 +289,7 @@ COOPERATE = [
     "trio",
     expect=holds(),
     antecedents=("cancelled in the cleanup", "the time was up"),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(kind=every(COOPERATE), scopes=up_to(3, least=1), cancels=up_to(3), before=flags())
 async def test_a_shielded_limit_protects_and_bounds(

@@ -56,13 +56,13 @@ async def check_the_bases(library: ModuleType, wait: Wait, instant: Instant) -> 
         )
 
 
-@BASE.states("asyncio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
+@BASE.states("asyncio", expect=holds(), antecedents=("a cancel was raised",))
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_a_cancel_is_no_exception(wait: Wait, instant: Instant) -> None:
     await check_the_bases(asyncio, wait, instant)
 
 
-@BASE.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
+@BASE.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",))
 @given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_a_scope_s_cancel_is_no_exception(
     library: ModuleType, wait: ScopedWait, instant: Instant
@@ -100,17 +100,13 @@ async def check_except_exception(
     assert not caught, f"`except Exception` around {wait.name} caught {caught}"
 
 
-@NOT_CAUGHT.states(
-    "asyncio", expect=holds(), antecedents=("the cancel got through",), needs=(TASKS,)
-)
+@NOT_CAUGHT.states("asyncio", expect=holds(), antecedents=("the cancel got through",))
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS), depth=up_to(2))
 async def test_except_exception_is_passed(wait: Wait, instant: Instant, depth: int) -> None:
     await check_except_exception(asyncio, wait, instant, depth)
 
 
-@NOT_CAUGHT.states(
-    "anyio", "trio", expect=holds(), antecedents=("the cancel got through",), needs=(TASKS,)
-)
+@NOT_CAUGHT.states("anyio", "trio", expect=holds(), antecedents=("the cancel got through",))
 @given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS), depth=up_to(2))
 async def test_except_exception_is_passed_in_scopes(
     library: ModuleType, wait: ScopedWait, instant: Instant, depth: int
@@ -146,13 +142,13 @@ async def check_the_class(library: ModuleType, wait: Wait, instant: Instant) -> 
             )
 
 
-@NAMED.states("asyncio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
+@NAMED.states("asyncio", expect=holds(), antecedents=("a cancel was raised",))
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_one_class_is_raised(wait: Wait, instant: Instant) -> None:
     await check_the_class(asyncio, wait, instant)
 
 
-@NAMED.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",), needs=(TASKS,))
+@NAMED.states("anyio", "trio", expect=holds(), antecedents=("a cancel was raised",))
 @given(wait=every(SCOPED_PENDING + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_one_class_is_raised_in_scopes(
     library: ModuleType, wait: ScopedWait, instant: Instant
@@ -185,9 +181,7 @@ def check_what_the_future_raises(
     )
 
 
-@IN_THREADS.states(
-    "asyncio", expect=holds(), antecedents=("the coroutine was cancelled",), needs=(TASKS,)
-)
+@IN_THREADS.states("asyncio", expect=holds(), antecedents=("the coroutine was cancelled",))
 @given(wait=every(ASYNCIO_PENDING), through_the_future=flags())
 async def test_a_future_of_threads_raises_an_exception(
     wait: Wait, through_the_future: bool
@@ -225,7 +219,7 @@ WITHOUT_END = tuple(wait for wait in SCOPED_PENDING if wait.name not in HAS_AN_E
     expect=holds(),
     antecedents=("the coroutine was cancelled",),
     io=True,
-    needs=(TASKS, THREADS, SLEEPS_FOR_EVER),
+    builds_on=(TASKS, THREADS, SLEEPS_FOR_EVER),
 )
 @given(wait=every(WITHOUT_END), through_the_future=flags())
 async def test_a_future_of_a_portal_raises_an_exception(

@@ -10,7 +10,6 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, WAITING, Instant
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import run_and_cancel
@@ -120,7 +119,6 @@ async def check_that_nothing_is_cleaned(library: ModuleType, way: str, wait: Wai
     "asyncio",
     expect=refuted("finally, context managers, exit stacks and done callbacks need no handler"),
     antecedents=("cancelled while it waited",),
-    needs=(TASKS,),
 )
 @given(way=every(WAYS), wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED))
 async def test_only_a_handler_cleans_up(way: str, wait: Wait) -> None:
@@ -132,7 +130,6 @@ async def test_only_a_handler_cleans_up(way: str, wait: Wait) -> None:
     "trio",
     expect=refuted("finally, context managers and exit stacks need no handler"),
     antecedents=("cancelled while it waited",),
-    needs=(TASKS,),
 )
 @given(way=every(SCOPED_WAYS), wait=every(SCOPED_PENDING + SCOPED_NESTED))
 async def test_only_a_handler_cleans_up_in_scopes(
@@ -184,9 +181,7 @@ async def check_every_way_out(
     )
 
 
-@ANY_WAY_OUT.states(
-    "asyncio", expect=holds(), antecedents=("left by a cancel", "left otherwise"), needs=(TASKS,)
-)
+@ANY_WAY_OUT.states("asyncio", expect=holds(), antecedents=("left by a cancel", "left otherwise"))
 @given(
     way=every(BLOCKS),
     wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED),
@@ -202,7 +197,6 @@ async def test_every_way_out_cleans_up(way: str, wait: Wait, instant: Instant, f
     "trio",
     expect=holds(),
     antecedents=("left by a cancel", "left otherwise"),
-    needs=(TASKS,),
 )
 @given(
     way=every(BLOCKS),

@@ -10,7 +10,6 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -57,7 +56,6 @@ CAN_BE_CANCELLED = Claim(
     ),
     qualification="what the cleanup waits for does not refuse the cancel, and is not, before 3.12,"
     " a wait_for() that completes in the same turn",
-    needs=(TASKS,),
 )
 @given(
     wait=every((*ASYNCIO_PENDING, A_TASK_THAT_REFUSES)),
@@ -96,7 +94,6 @@ async def test_a_second_cancel_interrupts_the_cleanup(wait: Wait, instant: Insta
     antecedents=("in the cleanup",),
     fair=lambda wait, again: wait is not A_SHIELDED_EVENT,
     qualification="what the cleanup waits for is in no shield of its own",
-    needs=(TASKS,),
 )
 @given(wait=every((*SCOPED_PENDING, A_SHIELDED_EVENT)), again=flags())
 async def test_the_first_cancel_interrupts_the_cleanup(
@@ -143,7 +140,6 @@ ANSWER = Claim(
     "asyncio",
     expect=refuted("wait_for() passes the second cancel on to the cleanup"),
     antecedents=("in the cleanup", "cancelled again"),
-    needs=(TASKS,),
 )
 @given(awaits=up_to(3, least=1), again=up_to(3))
 async def test_wait_for_protects_a_cleanup(awaits: int, again: int) -> None:
@@ -177,7 +173,6 @@ async def test_wait_for_protects_a_cleanup(awaits: int, again: int) -> None:
     "trio",
     expect=refuted("in a cancelled scope the cleanup is cancelled at its first await, in time"),
     antecedents=("in the cleanup",),
-    needs=(TASKS,),
 )
 @given(limit=every(("fail_after", "move_on_after")), awaits=up_to(3), again=flags())
 async def test_a_time_limit_protects_a_cleanup(
@@ -213,7 +208,7 @@ LEVEL = law(
 )
 
 
-@LEVEL.states("anyio", "trio", expect=holds(), antecedents=("in the cleanup",), needs=(TASKS,))
+@LEVEL.states("anyio", "trio", expect=holds(), antecedents=("in the cleanup",))
 @given(
     wait=every([wait for wait in SCOPED_READY if wait.suspends]),
     attempts=up_to(3, least=1),
@@ -262,7 +257,7 @@ EDGE = law(
 COMPLETED_FROM_OUTSIDE = [wait for wait in ASYNCIO_PENDING if wait.complete]
 
 
-@EDGE.states("asyncio", expect=holds(), antecedents=("in the cleanup",), needs=(TASKS,))
+@EDGE.states("asyncio", expect=holds(), antecedents=("in the cleanup",))
 @given(
     waits=sequences(COMPLETED_FROM_OUTSIDE, least=1, most=3),
     again=up_to(3),
@@ -333,9 +328,7 @@ async def finish(cleanup: Callable[[], Awaitable[None]]) -> None:
         raise interruption
 
 
-@SHIELDED.states(
-    "asyncio", expect=holds(), antecedents=("cancelled in the cleanup",), needs=(TASKS,)
-)
+@SHIELDED.states("asyncio", expect=holds(), antecedents=("cancelled in the cleanup",))
 @given(cancels=sequences(range(3), least=1, most=4), entered_by_a_cancel=flags())
 async def test_a_shielded_cleanup_ends(cancels: tuple[int, ...], entered_by_a_cancel: bool) -> None:
     """`cancels` says how many cancels come in each of the cleanup's awaits."""
@@ -369,9 +362,7 @@ async def test_a_shielded_cleanup_ends(cancels: tuple[int, ...], entered_by_a_ca
     assert task.cancelled() == asked, f"a cancel was {'lost' if asked else 'invented'}"
 
 
-@SHIELDED.states(
-    "anyio", "trio", expect=holds(), antecedents=("cancelled in the cleanup",), needs=(TASKS,)
-)
+@SHIELDED.states("anyio", "trio", expect=holds(), antecedents=("cancelled in the cleanup",))
 @given(
     cancels=sequences(range(3), least=1, most=4),
     scopes=up_to(2, least=1),

@@ -15,7 +15,6 @@ from types import ModuleType, TracebackType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.scopes import cancelled, open_group
 from conformance.programs.space import every, flags, up_to
 
@@ -135,7 +134,6 @@ async def check_the_handler(
     fair=lambda named, end, awaits, inside: named == "asyncio" and end == USE,
     qualification="one cancel, that arrives while the resource is in use, and asyncio's own"
     " exception named in the handler",
-    needs=(TASKS,),
 )
 @given(
     named=every(("asyncio", "concurrent.futures")),
@@ -153,7 +151,6 @@ async def test_a_handler_releases(named: str, end: str, awaits: int, inside: boo
     "trio",
     expect=refuted("in a cancelled scope the first await of the release is cancelled as well"),
     antecedents=(USE,),
-    needs=(TASKS,),
 )
 @given(
     named=every(("the library's", "asyncio's")),
@@ -233,7 +230,6 @@ async def check_the_manager(library: ModuleType, cancel: str, entering: int, lea
     fair=lambda cancel, entering, leaving: cancel in (USE, TAKING, BEFORE_START, "never"),
     qualification="one cancel, that arrives neither after `__aenter__` took the resource nor in"
     " `__aexit__`",
-    needs=(TASKS,),
 )
 @given(cancel=every(CANCELS), entering=up_to(3), leaving=up_to(3))
 async def test_a_manager_releases(cancel: str, entering: int, leaving: int) -> None:
@@ -245,7 +241,6 @@ async def test_a_manager_releases(cancel: str, entering: int, leaving: int) -> N
     "trio",
     expect=refuted("in a cancelled scope the first await of `__aexit__` is cancelled as well"),
     antecedents=("a cancel came",),
-    needs=(TASKS,),
 )
 @given(cancel=every(CANCELS), entering=up_to(3), leaving=up_to(3))
 async def test_a_manager_releases_in_a_scope(
@@ -263,9 +258,7 @@ AT_ONCE = law(
 PLACES = ((USE,), (TAKING,), (BEFORE_START,), (TAKING, USE), ())
 
 
-@AT_ONCE.states(
-    "asyncio", "anyio", "trio", expect=holds(), antecedents=("a cancel came",), needs=(TASKS,)
-)
+@AT_ONCE.states("asyncio", "anyio", "trio", expect=holds(), antecedents=("a cancel came",))
 @given(
     cancels=every(PLACES), taking=up_to(2), using=up_to(2, least=1), fails=flags(), swallows=flags()
 )
@@ -313,7 +306,6 @@ NOT_ENTERED = law(
     "trio",
     expect=holds(),
     antecedents=("a cancel came in __aenter__",),
-    needs=(TASKS,),
 )
 @given(
     place=every((TAKING, TAKEN)),

@@ -93,7 +93,7 @@ SLOW = Claim(
     fair=lambda ending, awaits, cancelled: ending == BY_HAND and cancelled,
     qualification="a loop that is run by run_until_complete() and closed with the cancelled task"
     " still on it",
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(
     ending=every((BY_HAND, RETURNS, RAISES, INTERRUPTED)),
@@ -140,7 +140,7 @@ def test_the_loop_is_closed_under_a_slow_finally(
     "trio",
     expect=refuted("run() ends only when every task has ended, and its `finally` with it"),
     antecedents=("the finally awaits",),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)),
@@ -188,7 +188,7 @@ WAITED_FOR = law(
 
 
 @WAITED_FOR.states(
-    "asyncio", expect=holds(), antecedents=("a finally was left to run",), needs=(TIMERS, TASKS)
+    "asyncio", expect=holds(), antecedents=("a finally was left to run",), builds_on=(TIMERS, TASKS)
 )
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)),
@@ -233,7 +233,7 @@ def test_run_waits_for_every_finally(
     "trio",
     expect=holds(),
     antecedents=("a finally was left to run",),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)),
@@ -285,7 +285,7 @@ AGAIN = law(
 
 
 @AGAIN.states(
-    "asyncio", expect=holds(), antecedents=("it was cleaning up at the end",), needs=(TASKS,)
+    "asyncio", expect=holds(), antecedents=("it was cleaning up at the end",), builds_on=(TASKS,)
 )
 @given(
     ending=every((RETURNS, RAISES, INTERRUPTED)), entered=every(("by a cancel", "by its own end"))
@@ -347,7 +347,7 @@ MANY = 50
     "asyncio",
     expect=refuted("asyncio.run() waits only for the tasks that are there when the main one ends"),
     antecedents=("put off",),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(then=every((GOES_ON, ENDS, CANCELS_AND_ENDS, MAIN_ENDS)), awaits=every((0, 1, MANY)))
 def test_a_cleanup_put_off_is_carried_out(then: str, awaits: int, run: Run) -> None:
@@ -395,7 +395,6 @@ OWN = "the cancelled group itself"
     fair=lambda into, awaits: into == OUTSIDE,
     qualification="put off into a group outside the cancelled scope, not cancelled itself:"
     " the group waits for it",
-    needs=(TASKS,),
 )
 @given(into=every((OUTSIDE, OWN, BOTH)), awaits=up_to(3))
 async def test_a_cleanup_put_off_into_a_group_is_carried_out(
@@ -438,7 +437,7 @@ BORN = {
 }
 
 
-@NEWBORN.states("asyncio", expect=holds(), antecedents=("created",), needs=(TASKS,))
+@NEWBORN.states("asyncio", expect=holds(), antecedents=("created",), builds_on=(TASKS,))
 @given(born=every(BORN), ending=every((RETURNS, RAISES, INTERRUPTED)), count=up_to(3, least=1))
 def test_run_waits_for_what_there_is(born: str, ending: str, count: int, run: Run) -> None:
     kept: list[asyncio.Task[None]] = []

@@ -9,7 +9,6 @@ import trio
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import running_task, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, sequences, up_to
@@ -49,7 +48,6 @@ def what_is_ready(body: Watched) -> str:
     "asyncio",
     expect=refuted("the future that the task waits for is cancelled within the call"),
     antecedents={"cancelled while waiting": 0.2, "cancelled in another state": 0.2},
-    needs=(TASKS,),
 )
 @given(state=every(STATES), wait=every(ASYNCIO_PENDING))
 async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait) -> None:
@@ -87,7 +85,6 @@ async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait)
     "trio",
     expect=refuted("what waits in the scope is made ready to run within the call"),
     antecedents={"cancelled while waiting": 0.2, "cancelled in another state": 0.2},
-    needs=(TASKS,),
 )
 @given(state=every(STATES), wait=every(SCOPED_PENDING))
 async def test_cancelling_a_scope_changes_nothing_at_once(
@@ -137,7 +134,6 @@ CANCELS_THE_FUTURE = law(
     "asyncio",
     expect=holds(),
     antecedents=("cancelled while waiting", "others wait for it too"),
-    needs=(TASKS,),
 )
 @given(
     between=sequences(("a coroutine", "a task", "gather()"), most=3),

@@ -9,7 +9,6 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import open_group
@@ -38,7 +37,6 @@ THE_CALL = Claim(
     "asyncio",
     expect=refuted("there is no asyncio.cancel(): tasks, futures and handles have the method"),
     antecedents=("the function was looked for",),
-    needs=(TASKS,),
 )
 @given(with_the_task=flags())
 async def test_asyncio_cancel_cancels(with_the_task: bool) -> None:
@@ -63,7 +61,6 @@ async def test_asyncio_cancel_cancels(with_the_task: bool) -> None:
     "trio",
     expect=refuted("there is no such function: cancel() is a method of the scope"),
     antecedents=("the function was looked for",),
-    needs=(TASKS,),
 )
 @given(with_the_scope=flags())
 async def test_the_library_has_a_function_that_cancels(library: Any, with_the_scope: bool) -> None:
@@ -89,7 +86,6 @@ CANCEL_ENDS_A_TASK = law(
     "asyncio",
     expect=holds(),
     antecedents=("cancel() returned True",),
-    needs=(TASKS,),
 )
 @given(wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS))
 async def test_a_task_whose_cancel_was_accepted_ends_cancelled(
@@ -137,7 +133,6 @@ SCOPE_ENDS_A_WAIT = law(
     "trio",
     expect=holds(),
     antecedents=("cancelled before the scope was left",),
-    needs=(TASKS,),
 )
 @given(wait=every(SCOPED_PENDING + SCOPED_READY + SCOPED_NESTED), instant=every(INSTANTS))
 async def test_a_cancelled_scope_ends_the_wait(

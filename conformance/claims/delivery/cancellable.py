@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     BEFORE_FIRST_STEP,
     BY_ITSELF,
@@ -53,7 +52,6 @@ ARRIVES = (BEFORE_FIRST_STEP, BY_ITSELF, WAITING, CANCEL_THEN_COMPLETION)
         "without any await it is cancelled before its first step, or its result is thrown away"
     ),
     antecedents=("it was cancelled",),
-    needs=(TASKS,),
 )
 @given(
     wait=every((None, *ASYNCIO_READY, *ASYNCIO_PENDING, A_TASK_THAT_REFUSES)),
@@ -96,9 +94,7 @@ async def test_a_task_can_be_cancelled_exactly_if_it_suspends(
         )
 
 
-@CANCELLABLE.states(
-    "anyio", "trio", expect=holds(), antecedents=("it was cancelled",), needs=(TASKS,)
-)
+@CANCELLABLE.states("anyio", "trio", expect=holds(), antecedents=("it was cancelled",))
 @given(
     wait=every((None, *SCOPED_READY, *SCOPED_PENDING, A_SHIELDED_EVENT)),
     instant=every(ARRIVES),
@@ -159,9 +155,7 @@ HANDED_ON = law(
 )
 
 
-@HANDED_ON.states(
-    "asyncio", expect=holds(), antecedents=("the innermost task refused",), needs=(TASKS,)
-)
+@HANDED_ON.states("asyncio", expect=holds(), antecedents=("the innermost task refused",))
 @given(depth=up_to(4, least=1), answer=every(("raise it", "return", "fail")), slow=flags())
 async def test_a_cancel_is_handed_on_to_the_awaited_task(
     depth: int, answer: str, slow: bool
@@ -231,7 +225,7 @@ DELAYS = (60, 0, 3600)
 """Seconds: a thread may be held up for as long as a shorter sleep takes, and that is over then."""
 
 
-@SLEEP.states("asyncio", expect=holds(), antecedents=("cancelled at the sleep",), needs=(TASKS,))
+@SLEEP.states("asyncio", expect=holds(), antecedents=("cancelled at the sleep",))
 @given(delay=every(DELAYS), depth=up_to(2), by_itself=flags())
 async def test_a_task_is_cancelled_at_its_sleep(delay: float, depth: int, by_itself: bool) -> None:
     went_through = False
@@ -253,9 +247,7 @@ async def test_a_task_is_cancelled_at_its_sleep(delay: float, depth: int, by_its
     assert task.cancelled() and not went_through, f"asyncio.sleep({delay}) was not interrupted"
 
 
-@SLEEP.states(
-    "anyio", "trio", expect=holds(), antecedents=("cancelled at the sleep",), needs=(TASKS,)
-)
+@SLEEP.states("anyio", "trio", expect=holds(), antecedents=("cancelled at the sleep",))
 @given(delay=every(DELAYS), depth=up_to(2), by_itself=flags())
 async def test_a_scope_is_cancelled_at_a_sleep(
     library: Any, delay: float, depth: int, by_itself: bool
@@ -302,7 +294,6 @@ QUEUE_GET = Claim(
     antecedents=("cancelled at the get()",),
     fair=lambda items, kind, by_itself: items == 0,
     qualification="It is one as long as the queue is empty.",
-    needs=(TASKS,),
 )
 @given(
     items=up_to(2),
@@ -334,9 +325,7 @@ async def test_a_task_is_cancelled_at_its_get(items: int, kind: str, by_itself: 
     )
 
 
-@QUEUE_GET.states(
-    "anyio", "trio", expect=holds(), antecedents=("cancelled at the receive()",), needs=(TASKS,)
-)
+@QUEUE_GET.states("anyio", "trio", expect=holds(), antecedents=("cancelled at the receive()",))
 @given(items=up_to(2), by_itself=flags())
 async def test_a_scope_is_cancelled_at_a_receive(library: Any, items: int, by_itself: bool) -> None:
     """The queue of anyio and trio is a channel in memory."""

@@ -15,16 +15,13 @@ from hypothesis import given
 
 from conformance.claim import (
     Claim,
-    NotApplicable,
     antecedent,
     article,
     holds,
     law,
-    not_applicable,
     qualified,
     refuted,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import running_task, settle, turns
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
@@ -65,7 +62,6 @@ def from_a_thread(call: Callable[[], object]) -> None:
     "asyncio",
     expect=refuted("it computes to its end, and then its result is thrown away"),
     antecedents=("cancelled",),
-    needs=(TASKS,),
 )
 @given(where=every(FROM_WHERE), returns=every(RESULTS), at_step=up_to(2))
 async def test_a_computing_task_is_not_affected(
@@ -98,7 +94,7 @@ async def test_a_computing_task_is_not_affected(
     )
 
 
-@UNAFFECTED.states("anyio", "trio", expect=holds(), antecedents=("cancelled",), needs=(TASKS,))
+@UNAFFECTED.states("anyio", "trio", expect=holds(), antecedents=("cancelled",))
 @given(where=every(FROM_WHERE), returns=every(RESULTS), at_step=up_to(2))
 async def test_a_computing_scope_is_not_affected(
     library: Any, where: str, returns: str | None, at_step: int
@@ -139,7 +135,7 @@ RESULT_THROWN_AWAY = law(
 
 
 @RESULT_THROWN_AWAY.states(
-    "asyncio", expect=holds(), antecedents=("it would have returned", "it raised"), needs=(TASKS,)
+    "asyncio", expect=holds(), antecedents=("it would have returned", "it raised")
 )
 @given(
     where=every(FROM_WHERE[:2]),
@@ -251,7 +247,6 @@ OUTSIDE_DEBUG = "It holds outside asyncio's debug mode."
     antecedents=("it went on after the cancel",),
     fair=lambda debug, **_: not debug,
     qualification=OUTSIDE_DEBUG,
-    needs=(TASKS,),
 )
 @given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2), awaited=flags())
 async def test_a_computing_task_goes_on_in_silence(
@@ -290,7 +285,6 @@ async def test_a_computing_task_goes_on_in_silence(
     antecedents=("it went on after the cancel",),
     fair=lambda debug, **_: not debug,
     qualification=OUTSIDE_DEBUG,
-    needs=(TASKS,),
 )
 @given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2))
 async def test_a_computing_scope_goes_on_in_silence(
@@ -340,9 +334,7 @@ def check_the_slow_steps(messages: list[str], debug: bool, steps: int) -> None:
         assert not slow, f"outside debug mode the log says: {slow[0].split(' ')[0]} ..."
 
 
-@SLOW_STEPS_ARE_LOGGED.states(
-    "asyncio", expect=holds(), antecedents=("debug mode", "cancelled"), needs=(TASKS,)
-)
+@SLOW_STEPS_ARE_LOGGED.states("asyncio", expect=holds(), antecedents=("debug mode", "cancelled"))
 @given(debug=flags(), cancelled=flags(), steps=up_to(3, least=1))
 async def test_slow_steps_are_logged_in_debug_mode(
     debug: bool, cancelled: bool, steps: int
@@ -370,16 +362,14 @@ async def test_slow_steps_are_logged_in_debug_mode(
 
 @SLOW_STEPS_ARE_LOGGED.states(
     "anyio",
-    expect=(not_applicable(NO_DEBUG_MODE, on=("trio",)), holds()),
+    expect=holds(),
+    unless={"trio": NO_DEBUG_MODE},
     antecedents=("debug mode", "cancelled"),
-    needs=(TASKS,),
 )
 @given(debug=flags(), cancelled=flags(), steps=up_to(3, least=1))
 async def test_slow_steps_in_a_scope_are_logged_in_debug_mode(
     library: Any, debug: bool, cancelled: bool, steps: int
 ) -> None:
-    if trio.lowlevel.in_trio_run():
-        raise NotApplicable(NO_DEBUG_MODE)
     first_step_at_once = True
 
     async def compute() -> None:

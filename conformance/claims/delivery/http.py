@@ -7,18 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import trio
 from hypothesis import given
 
 from conformance.claim import (
     Claim,
-    NotApplicable,
     antecedent,
     article,
-    exists,
     holds,
     law,
-    not_applicable,
     refuted,
 )
 from conformance.claims.loop import SOCKETS, TASKS
@@ -41,16 +37,7 @@ STAGES = (
 )
 TURNS = {"at the first turn": 1, "at the third turn": 3, "at the ninth turn": 9}
 
-NOT_INSTALLED = not_applicable("aiohttp is not installed here")
-NOT_ON_TRIO = not_applicable("aiohttp needs an event loop of asyncio's", on=("trio",))
-
-
-def need_aiohttp() -> None:
-    """Raise NotApplicable where aiohttp cannot be used."""
-    if trio.lowlevel.in_trio_run():
-        raise NotApplicable("aiohttp needs an event loop of asyncio's")
-    if not exists("aiohttp"):
-        raise NotApplicable("aiohttp is not installed here")
+NOT_ON_TRIO = {"trio": "aiohttp needs an event loop of asyncio's"}
 
 
 class SlowServer:
@@ -140,17 +127,13 @@ async def cancel_a_scope(library: Any, get: Any, stage: str) -> bool:
 
 @AIOHTTP_GET.states(
     "asyncio",
-    expect=(
-        refuted("aiohttp has had no get() since its 2.0: ClientSession has one", when="aiohttp>=2"),
-        NOT_INSTALLED,
-    ),
+    expect=refuted("aiohttp has had no get() since its 2.0: ClientSession has one"),
+    exists="aiohttp>=2",
     antecedents=("aiohttp is installed",),
     io=True,
-    needs=(TASKS,),
 )
 @given(stage=every(STAGES))
 async def test_a_task_is_cancelled_at_aiohttp_get(stage: str) -> None:
-    need_aiohttp()
     import aiohttp
 
     antecedent("aiohttp is installed")
@@ -161,18 +144,14 @@ async def test_a_task_is_cancelled_at_aiohttp_get(stage: str) -> None:
 
 @AIOHTTP_GET.states(
     "anyio",
-    expect=(
-        NOT_ON_TRIO,
-        refuted("aiohttp has had no get() since its 2.0: ClientSession has one", when="aiohttp>=2"),
-        NOT_INSTALLED,
-    ),
+    expect=refuted("aiohttp has had no get() since its 2.0: ClientSession has one"),
+    exists="aiohttp>=2",
+    unless=NOT_ON_TRIO,
     antecedents=("aiohttp is installed",),
     io=True,
-    needs=(TASKS,),
 )
 @given(stage=every(STAGES))
 async def test_a_scope_is_cancelled_at_aiohttp_get(library: Any, stage: str) -> None:
-    need_aiohttp()
     import aiohttp
 
     antecedent("aiohttp is installed")
@@ -198,14 +177,14 @@ SESSION_GET = law(
 
 @SESSION_GET.states(
     "asyncio",
-    expect=(holds(when="aiohttp>=2"), NOT_INSTALLED),
+    expect=holds(),
+    exists="aiohttp>=2",
     antecedents=("aiohttp is installed",),
     io=True,
-    needs=(TASKS, SOCKETS),
+    builds_on=(TASKS, SOCKETS),
 )
 @given(stage=every(STAGES))
 async def test_a_task_is_cancelled_at_a_request(stage: str) -> None:
-    need_aiohttp()
     import aiohttp
 
     antecedent("aiohttp is installed")
@@ -216,14 +195,15 @@ async def test_a_task_is_cancelled_at_a_request(stage: str) -> None:
 
 @SESSION_GET.states(
     "anyio",
-    expect=(NOT_ON_TRIO, holds(when="aiohttp>=2"), NOT_INSTALLED),
+    expect=holds(),
+    exists="aiohttp>=2",
+    unless=NOT_ON_TRIO,
     antecedents=("aiohttp is installed",),
     io=True,
-    needs=(TASKS, SOCKETS),
+    builds_on=(TASKS, SOCKETS),
 )
 @given(stage=every(STAGES))
 async def test_a_scope_is_cancelled_at_a_request(library: Any, stage: str) -> None:
-    need_aiohttp()
     import aiohttp
 
     antecedent("aiohttp is installed")

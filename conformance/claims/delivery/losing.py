@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, up_to
@@ -38,7 +37,6 @@ SHARED = (
     "asyncio",
     expect=holds(),
     antecedents=("cancelled and completed", "cancelled and completed in the same turn"),
-    needs=(TASKS,),
 )
 @given(
     wait=every(wait for wait in ASYNCIO_PENDING if wait.name in SHARED),
@@ -71,7 +69,6 @@ async def test_what_a_cancelled_task_waited_for_is_not_lost(wait: Wait, instant:
     "trio",
     expect=holds(),
     antecedents=("cancelled and completed", "cancelled and completed in the same turn"),
-    needs=(TASKS,),
 )
 @given(
     wait=every(wait for wait in SCOPED_PENDING if wait.name in SHARED),
@@ -121,9 +118,7 @@ A_FAILED_SEND = law(
 )
 
 
-@A_FAILED_SEND.states(
-    "asyncio", expect=holds(), antecedents=("the put was cancelled",), needs=(TASKS,)
-)
+@A_FAILED_SEND.states("asyncio", expect=holds(), antecedents=("the put was cancelled",))
 @given(instant=every(INSTANTS), room=up_to(2, least=1))
 async def test_a_put_that_raises_has_not_put(instant: Instant, room: int) -> None:
     queue: asyncio.Queue[str] = asyncio.Queue(maxsize=room)
@@ -142,9 +137,7 @@ async def test_a_put_that_raises_has_not_put(instant: Instant, room: int) -> Non
     )
 
 
-@A_FAILED_SEND.states(
-    "anyio", "trio", expect=holds(), antecedents=("the send was cancelled",), needs=(TASKS,)
-)
+@A_FAILED_SEND.states("anyio", "trio", expect=holds(), antecedents=("the send was cancelled",))
 @given(instant=every(INSTANTS), room=up_to(2))
 async def test_a_send_that_raises_has_not_sent(library: Any, instant: Instant, room: int) -> None:
     open_stream = getattr(library, "open_memory_channel", None)

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     BY_ITSELF,
     INSTANTS,
@@ -54,7 +53,6 @@ THE_NEXT_AWAIT = Claim(
     antecedents={"cancelled while it runs": 0.05, "cancelled while it waits": 0.2},
     fair=lambda instant, wait: wait.suspends and instant.started,
     qualification="It is raised at the next await that suspends, once the task has started.",
-    needs=(TASKS,),
 )
 @given(
     instant=every((BY_ITSELF, *INSTANTS)),
@@ -111,7 +109,6 @@ async def test_a_cancelled_task_gets_the_error_at_its_next_await(
     antecedents={"cancelled while it runs": 0.05, "cancelled while it waits": 0.2},
     fair=lambda instant, wait: wait.suspends,
     qualification="It is raised at the next await that is a checkpoint.",
-    needs=(TASKS,),
 )
 @given(
     instant=every((BY_ITSELF, *INSTANTS)),
@@ -172,7 +169,6 @@ NO_SUSPENSION_NO_ERROR = law(
     "asyncio",
     expect=holds(),
     antecedents=("awaits that do not suspend came first",),
-    needs=(TASKS,),
 )
 @given(
     first=sequences([wait for wait in ASYNCIO_READY if not wait.suspends], most=2),
@@ -223,7 +219,6 @@ EVERY_CHECKPOINT = law(
     "trio",
     expect=holds(),
     antecedents=("a checkpoint with nothing to wait for", "an await that is no checkpoint"),
-    needs=(TASKS,),
 )
 @given(wait=every((*SCOPED_READY, *SCOPED_PENDING)), depth=up_to(2), before=flags())
 async def test_a_cancelled_scope_raises_at_every_checkpoint(

@@ -17,7 +17,6 @@ from conformance.claim import (
     not_applicable,
     qualified,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
@@ -55,7 +54,6 @@ BY_FORCE = Claim(
     antecedents=("it was cancelled and refused",),
     fair=lambda instant, wait, refusals: instant.started,
     qualification="It holds from the task's first step on.",
-    needs=(TASKS,),
 )
 @given(
     instant=every(INSTANTS),
@@ -92,9 +90,7 @@ async def test_a_task_that_refuses_runs_to_its_own_end(
     )
 
 
-@BY_FORCE.states(
-    "anyio", "trio", expect=holds(), antecedents=("it was cancelled and refused",), needs=(TASKS,)
-)
+@BY_FORCE.states("anyio", "trio", expect=holds(), antecedents=("it was cancelled and refused",))
 @given(
     instant=every(INSTANTS),
     wait=every((*SCOPED_READY, *SCOPED_PENDING)),
@@ -146,7 +142,6 @@ NEVER_RUNS = law(
     "asyncio",
     expect=(NEVER_STARTED, holds()),
     antecedents=("cancelled before its first step",),
-    needs=(TASKS,),
 )
 @given(
     wait=every((None, *ASYNCIO_READY, *ASYNCIO_PENDING)),
@@ -199,7 +194,6 @@ STARTS_ALL_THE_SAME = law(
     "trio",
     expect=holds(),
     antecedents=("the scope was cancelled before the first step",),
-    needs=(TASKS,),
 )
 @given(
     wait=every((None, *SCOPED_READY, *SCOPED_PENDING)),

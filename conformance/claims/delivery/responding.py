@@ -10,7 +10,6 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
 from conformance.claims.delivery.computing import in_a_thread
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import running_task, settle, turns
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
@@ -37,7 +36,6 @@ ASKS, AWAITS = "asks", "awaits"
     "asyncio",
     expect=refuted("cancelled() says how a task ended: to code that still runs it says False"),
     antecedents=("cancelled within the loop",),
-    needs=(TASKS,),
 )
 @given(
     way=every((ASKS, AWAITS)),
@@ -81,9 +79,7 @@ async def test_a_loop_reacts_if_it_awaits_or_asks(
     )
 
 
-@COOPERATING.states(
-    "anyio", "trio", expect=holds(), antecedents=("cancelled within the loop",), needs=(TASKS,)
-)
+@COOPERATING.states("anyio", "trio", expect=holds(), antecedents=("cancelled within the loop",))
 @given(way=every((ASKS, AWAITS)), length=up_to(4, least=1), at_step=up_to(3))
 async def test_a_loop_in_a_scope_reacts_if_it_awaits_or_asks(
     library: Any, way: str, length: int, at_step: int
@@ -118,7 +114,6 @@ SAID_AT_THE_END = law(
     "asyncio",
     expect=holds(),
     antecedents=("asked after the cancel, before the end", "ended as cancelled"),
-    needs=(TASKS,),
 )
 @given(
     wait=every(ASYNCIO_PENDING),
@@ -176,7 +171,6 @@ async def test_cancelled_is_said_at_the_end(
     "trio",
     expect=holds(),
     antecedents=("asked after the cancel, before the end", "ended as cancelled"),
-    needs=(TASKS,),
 )
 @given(
     wait=every((*SCOPED_READY, *SCOPED_PENDING)),
@@ -240,7 +234,6 @@ BY_ANOTHER = "by another task"
     "asyncio",
     expect=holds(),
     antecedents=("cancelled by itself", "cancelled by another task"),
-    needs=(TASKS,),
 )
 @given(
     who=every((BY_ITSELF, BY_ANOTHER)),
@@ -290,7 +283,6 @@ async def test_sleep_zero_makes_a_task_respond(
     "trio",
     expect=holds(),
     antecedents=("cancelled by itself", "cancelled by another task"),
-    needs=(TASKS,),
 )
 @given(
     who=every((BY_ITSELF, BY_ANOTHER)),

@@ -86,7 +86,7 @@ async def whoever_cancelled_is_told(who: str, waiting: Waiting, returns: bool) -
     "asyncio",
     expect=refuted("wait_for() then returns what the body returned: there was no timeout"),
     antecedents=("the cancellation was caught",),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(who=every(CANCELLERS), wait=every(ASYNCIO_PENDING))
 async def test_to_return_after_a_cancel_is_fine(who: str, wait: Wait) -> None:
@@ -152,7 +152,7 @@ async def whoever_cancelled_the_scope_is_told(
     "trio",
     expect=refuted("fail_after() then raises nothing: as far as it knows there was no timeout"),
     antecedents=("the cancellation was caught",),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(who=every(SCOPED_CANCELLERS), wait=every(SCOPED_PENDING))
 async def test_to_return_after_a_scope_was_cancelled_is_fine(
@@ -173,7 +173,10 @@ RAISING_AGAIN = law(
 
 
 @RAISING_AGAIN.states(
-    "asyncio", expect=holds(), antecedents=("the cancellation was caught",), needs=(TIMERS, TASKS)
+    "asyncio",
+    expect=holds(),
+    antecedents=("the cancellation was caught",),
+    builds_on=(TIMERS, TASKS),
 )
 @given(who=every(CANCELLERS), wait=every(ASYNCIO_PENDING))
 async def test_whoever_cancelled_is_told_if_it_is_raised_again(who: str, wait: Wait) -> None:
@@ -187,7 +190,7 @@ async def test_whoever_cancelled_is_told_if_it_is_raised_again(who: str, wait: W
     "trio",
     expect=holds(),
     antecedents=("the cancellation was caught",),
-    needs=(TIMERS, TASKS, SLEEPS_FOR_EVER),
+    builds_on=(TIMERS, TASKS, SLEEPS_FOR_EVER),
 )
 @given(who=every(SCOPED_CANCELLERS), wait=every(SCOPED_PENDING))
 async def test_whoever_cancelled_the_scope_is_told_if_it_is_raised_again(

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import running_task, turns
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.suspension import Watched, suspends
@@ -59,7 +58,6 @@ def something(kind: str) -> Any:
     antecedents=("awaited a shield",),
     fair=lambda shielded, **_: shielded in HAVE_TO_WAIT,
     qualification="It yields where what is shielded has to wait for something itself.",
-    needs=(TASKS,),
 )
 @given(shielded=every(SHIELDED), depth=up_to(3, least=1))
 async def test_awaiting_a_shield_yields(shielded: str, depth: int) -> None:
@@ -78,7 +76,6 @@ async def test_awaiting_a_shield_yields(shielded: str, depth: int) -> None:
     antecedents=("awaited in a shield",),
     fair=lambda wait, **_: wait.suspends,
     qualification="It yields where what is shielded contains a checkpoint.",
-    needs=(TASKS,),
 )
 @given(wait=every(reversed(SCOPED_READY)), depth=up_to(3, least=1))
 async def test_a_shielded_scope_yields(library: Any, wait: ScopedWait, depth: int) -> None:
@@ -106,7 +103,6 @@ A_SHIELD_ADDS_NOTHING = law(
     "asyncio",
     expect=holds(),
     antecedents=("it was done already", "it had to be waited for"),
-    needs=(TASKS,),
 )
 @given(shielded=every(SHIELDED), depth=up_to(3), turns_before=up_to(3), cancelled=flags())
 async def test_a_shield_suspends_if_what_it_shields_is_not_done(
@@ -140,7 +136,7 @@ async def test_a_shield_suspends_if_what_it_shields_is_not_done(
 
 
 @A_SHIELD_ADDS_NOTHING.states(
-    "anyio", "trio", expect=holds(), antecedents=("no checkpoint", "a checkpoint"), needs=(TASKS,)
+    "anyio", "trio", expect=holds(), antecedents=("no checkpoint", "a checkpoint")
 )
 @given(wait=every(SCOPED_READY), depth=up_to(3), cancelled=flags())
 async def test_a_shielded_scope_suspends_if_its_body_does(

@@ -14,12 +14,9 @@ from conformance.claim import (
     exists,
     holds,
     law,
-    needs,
-    not_applicable,
     qualified,
     refuted,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import MANY, settle, turns
 from conformance.programs.space import every, sequences, up_to
 from conformance.programs.waits import (
@@ -115,7 +112,6 @@ async def swallow_and_go_on(later: Wait, swallows: int, *, uncancel: bool = Fals
     antecedents=("swallowed",),
     fair=lambda later, swallows: later is not A_FAILING_GROUP,
     qualification="It holds as long as no task group of the task fails later.",
-    needs=(TASKS,),
 )
 @given(later=every(LATER), swallows=up_to(3, least=1))
 async def test_a_swallowed_cancel_is_lost(later: Wait, swallows: int) -> None:
@@ -130,7 +126,6 @@ async def test_a_swallowed_cancel_is_lost(later: Wait, swallows: int) -> None:
     "trio",
     expect=refuted("it is raised again at every checkpoint until the scope is left"),
     antecedents=("swallowed",),
-    needs=(TASKS,),
 )
 @given(later=every((*SCOPED_READY, *SCOPED_PENDING)), swallows=up_to(3, least=1))
 async def test_a_swallowed_cancel_of_a_scope_is_lost(
@@ -165,7 +160,6 @@ EDGE_TRIGGERED = law(
     "asyncio",
     expect=holds(),
     antecedents=("cancelled twice before it ran", "cancelled again"),
-    needs=(TASKS,),
 )
 @given(wait=every(ASYNCIO_PENDING), rounds=sequences((1, 2), least=1, most=3))
 async def test_every_cancel_raises_once(wait: Wait, rounds: tuple[int, ...]) -> None:
@@ -220,7 +214,7 @@ LEVEL_TRIGGERED = law(
 )
 
 
-@LEVEL_TRIGGERED.states("anyio", "trio", expect=holds(), antecedents=("swallowed",), needs=(TASKS,))
+@LEVEL_TRIGGERED.states("anyio", "trio", expect=holds(), antecedents=("swallowed",))
 @given(
     first=every((*SCOPED_READY, *SCOPED_PENDING)),
     swallows=up_to(4),
@@ -267,16 +261,12 @@ TAKEN_BACK = law(
 
 @TAKEN_BACK.states(
     "asyncio",
-    expect=(
-        not_applicable("Task.uncancel() came with Python 3.11", when="python<3.11"),
-        holds(),
-    ),
+    expect=holds(),
+    exists="asyncio.Task.uncancel",
     antecedents=("swallowed",),
-    needs=(TASKS,),
 )
 @given(later=every(LATER), swallows=up_to(3, least=1))
 async def test_a_cancel_that_was_taken_back_is_over(later: Wait, swallows: int) -> None:
-    needs("asyncio.Task.uncancel")
     interrupted = await swallow_and_go_on(later, swallows, uncancel=True)
     assert not interrupted, (
         f"{swallows} cancels were swallowed and taken back, and then {interrupted[0]} raised"

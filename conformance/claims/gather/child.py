@@ -16,12 +16,10 @@ from conformance.claim import (
     antecedent,
     article,
     holds,
-    needs,
     not_applicable,
     qualified,
     refuted,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, sequences, up_to
@@ -47,7 +45,6 @@ def _ends_cancelled(when: str, child: str, sibling: str, **_: object) -> bool:
     antecedents=("a child was cancelled",),
     fair=_ends_cancelled,
     qualification="The cancel ends the child, and no other child failed before.",
-    needs=(TASKS,),
 )
 @given(
     child=every(("gives way", "swallows it", "fails on its way out")),
@@ -133,7 +130,6 @@ async def test_a_cancelled_child_makes_gather_raise_cancelled_error(
     "trio",
     expect=refuted("a child cancelled in its own scope has ended, not failed: nothing is raised"),
     antecedents=("a child was cancelled",),
-    needs=(TASKS,),
 )
 @given(
     when=every(("while it waits", "before it starts")),
@@ -290,7 +286,6 @@ def _cancelled_alone(cancel: str, **_: object) -> bool:
     antecedents=("a child was cancelled",),
     fair=_cancelled_alone,
     qualification="The child is cancelled by itself, not by cancelling gather() or its parent.",
-    needs=(TASKS,),
 )
 @given(
     cancel=every(CANCELS),
@@ -315,7 +310,6 @@ async def test_the_cancelled_child_has_a_cancelled_error_in_its_place(
     antecedents=("a child was cancelled",),
     fair=_cancelled_alone,
     qualification="The child is cancelled by itself, not by cancelling gather() or its parent.",
-    needs=(TASKS,),
 )
 @given(
     cancel=every(CANCELS),
@@ -340,7 +334,7 @@ EXAMPLE = Claim(
 )
 
 
-@EXAMPLE.states("asyncio", expect=holds(), antecedents=("the first was cancelled",), needs=(TASKS,))
+@EXAMPLE.states("asyncio", expect=holds(), antecedents=("the first was cancelled",))
 @given(
     instant=every(INSTANTS),
     second=every(
@@ -392,17 +386,15 @@ async def test_the_articles_example(instant: Instant, second: str, gathered_firs
         )
 
 
-NO_RETURN_EXCEPTIONS = (
-    not_applicable("anyio.gather() came with anyio 4.15", when="anyio<4.15"),
-    not_applicable("anyio.gather() takes no return_exceptions: a failing child makes it raise"),
+NO_RETURN_EXCEPTIONS = not_applicable(
+    "anyio.gather() takes no return_exceptions: a failing child makes it raise"
 )
 
 
-@ITS_PLACE.states("anyio", expect=NO_RETURN_EXCEPTIONS, antecedents=())
-@OTHERS_RUN_ON.states("anyio", expect=NO_RETURN_EXCEPTIONS, antecedents=())
-@EXAMPLE.states("anyio", expect=NO_RETURN_EXCEPTIONS, antecedents=())
+@ITS_PLACE.states("anyio", expect=NO_RETURN_EXCEPTIONS, exists="anyio.gather", antecedents=())
+@OTHERS_RUN_ON.states("anyio", expect=NO_RETURN_EXCEPTIONS, exists="anyio.gather", antecedents=())
+@EXAMPLE.states("anyio", expect=NO_RETURN_EXCEPTIONS, exists="anyio.gather", antecedents=())
 def test_anyio_gather_takes_no_return_exceptions() -> None:
-    needs("anyio.gather")
     if "return_exceptions" not in inspect.signature(anyio.gather).parameters:
         raise NotApplicable("anyio.gather() takes no return_exceptions")
 

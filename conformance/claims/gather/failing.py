@@ -16,7 +16,6 @@ from conformance.claim import (
     qualified,
     refuted,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.failures import ERRORS
 from conformance.programs.instants import NEVER, settle
 from conformance.programs.scopes import open_group
@@ -51,7 +50,6 @@ def _fails_while_gathered(when: str, **_: object) -> bool:
     antecedents=("another child still ran",),
     fair=_fails_while_gathered,
     qualification="The child fails after gather() was called.",
-    needs=(TASKS,),
 )
 @given(
     how=every(ERRORS),
@@ -117,6 +115,7 @@ async def test_the_first_failing_child_makes_gather_raise_at_once(
         "a group raises only when all its children have ended, however long one takes to clean up"
     ),
     antecedents=("another child still ran",),
+    builds_on=(),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException", "is cancelled")),
@@ -182,9 +181,7 @@ FAILS_FIRST = law(
 )
 
 
-@FAILS_FIRST.states(
-    "asyncio", expect=holds(), antecedents=("another child still ran",), needs=(TASKS,)
-)
+@FAILS_FIRST.states("asyncio", expect=holds(), antecedents=("another child still ran",))
 @given(
     hows=sequences(ERRORS, least=1, most=2),
     backwards=flags(),

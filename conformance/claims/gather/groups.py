@@ -9,19 +9,15 @@ from typing import Any
 
 from hypothesis import given
 
-from conformance.claim import antecedent, holds, law, needs, not_applicable
-from conformance.claims.loop import TASKS
+from conformance.claim import antecedent, holds, law
 from conformance.programs.failures import Grave
 from conformance.programs.instants import settle
 from conformance.programs.space import every, flags, sequences, up_to
-
-NO_TASK_GROUP = not_applicable("asyncio.TaskGroup came with Python 3.11", when="python<3.11")
 
 
 def open_group(library: ModuleType) -> Any:
     """The library's group: ``async with open_group(library) as group``."""
     if library is asyncio:
-        needs("asyncio.TaskGroup")
         return asyncio.TaskGroup()
     return library.open_nursery() if library.__name__ == "trio" else library.create_task_group()
 
@@ -50,13 +46,11 @@ WAITS_FOR_ALL = law(
 
 @WAITS_FOR_ALL.states(
     "asyncio",
-    expect=(NO_TASK_GROUP, holds()),
+    expect=holds(),
+    exists="asyncio.TaskGroup",
     antecedents=("another child still ran",),
-    needs=(TASKS,),
 )
-@WAITS_FOR_ALL.states(
-    "anyio", "trio", expect=holds(), antecedents=("another child still ran",), needs=(TASKS,)
-)
+@WAITS_FOR_ALL.states("anyio", "trio", expect=holds(), antecedents=("another child still ran",))
 @given(
     error=every((KeyError, Grave)),
     after_a_wait=flags(),
@@ -133,8 +127,14 @@ ALONE = law(
 )
 
 
-@ALONE.states("asyncio", expect=(NO_TASK_GROUP, holds()), antecedents=("cancelled alone",))
-@ALONE.states("anyio", "trio", expect=holds(), antecedents=("cancelled alone",), needs=(TASKS,))
+@ALONE.states(
+    "asyncio",
+    expect=holds(),
+    exists="asyncio.TaskGroup",
+    antecedents=("cancelled alone",),
+    builds_on=(),
+)
+@ALONE.states("anyio", "trio", expect=holds(), antecedents=("cancelled alone",))
 @given(
     when=every(("while it waits", "before its first step")),
     others=sequences(("has ended", "waits", "waits in a group"), most=2),
@@ -204,13 +204,11 @@ LEAVES_NOTHING = law(
 
 @LEAVES_NOTHING.states(
     "asyncio",
-    expect=(NO_TASK_GROUP, holds()),
+    expect=holds(),
+    exists="asyncio.TaskGroup",
     antecedents=("the group raised",),
-    needs=(TASKS,),
 )
-@LEAVES_NOTHING.states(
-    "anyio", "trio", expect=holds(), antecedents=("the group raised",), needs=(TASKS,)
-)
+@LEAVES_NOTHING.states("anyio", "trio", expect=holds(), antecedents=("the group raised",))
 @given(
     error=every((KeyError, Grave)),
     when=every(("after a wait", "at its first step")),

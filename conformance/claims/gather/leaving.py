@@ -12,7 +12,6 @@ from conformance.claim import (
     holds,
     law,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -43,6 +42,7 @@ WAITS_FOR_CLEANUP = law(
     "asyncio",
     expect=holds(),
     antecedents=("the parent was cancelled while it gathered", "a child took time to clean up"),
+    builds_on=(),
 )
 @given(
     on_cancel=sequences(ON_CANCEL, least=1, most=2),
@@ -108,6 +108,7 @@ async def test_the_parent_waits_for_every_cleanup_and_is_interrupted(
     "trio",
     expect=holds(),
     antecedents=("the parent was cancelled while it gathered", "a child took time to clean up"),
+    builds_on=(),
 )
 @given(
     on_cancel=sequences(ON_CANCEL, least=1, most=2),
@@ -195,7 +196,6 @@ FIRST_TO_END = law(
     "asyncio",
     expect=holds(),
     antecedents=("a child failed on its way out", "a child took time to clean up"),
-    needs=(TASKS,),
 )
 @given(on_cancel=sequences(ON_CANCEL, least=1, most=3), parents=flags())
 async def test_a_cancelled_gather_raises_what_the_first_child_ended_with(
@@ -267,7 +267,7 @@ OVER = law(
 )
 
 
-@OVER.states("asyncio", expect=holds(), antecedents=("gather() raised",), needs=(TASKS,))
+@OVER.states("asyncio", expect=holds(), antecedents=("gather() raised",))
 @given(
     error=every((KeyError, asyncio.CancelledError)),
     others=up_to(3, least=1),

@@ -16,7 +16,6 @@ from conformance.claim import (
     law,
     qualified,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     INSTANTS,
     Instant,
@@ -62,7 +61,6 @@ def _no_child_fails(child: str, return_exceptions: bool, **_: object) -> bool:
     fair=_no_child_fails,
     qualification="With return_exceptions=True, or if no child fails as the cancel comes or on its"
     " way out.",
-    needs=(TASKS,),
 )
 @given(
     child=every(CHILDREN),
@@ -128,6 +126,7 @@ async def test_cancelling_the_parent_interrupts_gather(
         "a scope interrupts its body again at each checkpoint, whatever was raised before"
     ),
     antecedents=("the parent was cancelled while it gathered",),
+    builds_on=(),
 )
 @given(
     child=every(CHILDREN),
@@ -207,9 +206,7 @@ CANCELS_THE_REST = law(
 )
 
 
-@CANCELS_THE_REST.states(
-    "asyncio", expect=holds(), antecedents=("a child still waited",), needs=(TASKS,)
-)
+@CANCELS_THE_REST.states("asyncio", expect=holds(), antecedents=("a child still waited",))
 @given(
     waits=sequences((True, False), least=1, most=4),
     return_exceptions=flags(),
@@ -251,9 +248,7 @@ async def test_cancelling_gather_cancels_the_unfinished_children(
     )
 
 
-@CANCELS_THE_REST.states(
-    "anyio", "trio", expect=holds(), antecedents=("a child still waited",), needs=(TASKS,)
-)
+@CANCELS_THE_REST.states("anyio", "trio", expect=holds(), antecedents=("a child still waited",))
 @given(waits=sequences((True, False), least=1, most=4), cancels=up_to(2, least=1))
 async def test_cancelling_around_a_group_cancels_the_unfinished_children(
     library: ModuleType, waits: tuple[bool, ...], cancels: int

@@ -19,7 +19,6 @@ from conformance.claim import (
     article,
     holds,
     law,
-    needs,
     not_applicable,
     qualified,
 )
@@ -64,7 +63,7 @@ def _nothing_else_interferes(ends: tuple[str, ...], parent_cancelled: bool, **_:
     antecedents=("a child failed",),
     fair=_nothing_else_interferes,
     qualification="Nobody cancels the parent, and no child raises SystemExit or KeyboardInterrupt.",
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(
     return_exceptions=every((True, False)),
@@ -145,7 +144,7 @@ MIXED = Claim(
 KINDS = ("returns", "raises", "is cancelled")
 
 
-@MIXED.states("asyncio", expect=holds(), antecedents=("out of order", "a mixture"), needs=(TASKS,))
+@MIXED.states("asyncio", expect=holds(), antecedents=("out of order", "a mixture"))
 @given(
     order=orders(4),
     kinds=every(product(KINDS, repeat=4)),
@@ -191,16 +190,14 @@ async def test_the_result_is_a_mixed_list_in_the_order_of_the_arguments(
     assert seen == expected, f"children that ended in the order {order} gave {seen}"
 
 
-NO_RETURN_EXCEPTIONS = (
-    not_applicable("anyio.gather() came with anyio 4.15", when="anyio<4.15"),
-    not_applicable("anyio.gather() takes no return_exceptions: a failing child makes it raise"),
+NO_RETURN_EXCEPTIONS = not_applicable(
+    "anyio.gather() takes no return_exceptions: a failing child makes it raise"
 )
 
 
-@ALONE.states("anyio", expect=NO_RETURN_EXCEPTIONS, antecedents=())
-@MIXED.states("anyio", expect=NO_RETURN_EXCEPTIONS, antecedents=())
+@ALONE.states("anyio", expect=NO_RETURN_EXCEPTIONS, exists="anyio.gather", antecedents=())
+@MIXED.states("anyio", expect=NO_RETURN_EXCEPTIONS, exists="anyio.gather", antecedents=())
 def test_anyio_gather_takes_no_return_exceptions() -> None:
-    needs("anyio.gather")
     if "return_exceptions" not in inspect.signature(anyio.gather).parameters:
         raise NotApplicable("anyio.gather() takes no return_exceptions")
 
@@ -218,7 +215,7 @@ IN_ORDER = law(
 )
 
 
-@IN_ORDER.states("asyncio", expect=holds(), antecedents=("out of order",), needs=(TASKS,))
+@IN_ORDER.states("asyncio", expect=holds(), antecedents=("out of order",))
 @given(order=orders(4), return_exceptions=flags(), again=flags(), in_one_turn=flags())
 async def test_results_are_in_the_order_of_the_arguments(
     order: tuple[int, ...], return_exceptions: bool, again: bool, in_one_turn: bool
@@ -252,15 +249,14 @@ async def test_results_are_in_the_order_of_the_arguments(
 
 @IN_ORDER.states(
     "anyio",
-    expect=(not_applicable("anyio.gather() came with anyio 4.15", when="anyio<4.15"), holds()),
+    expect=holds(),
+    exists="anyio.gather",
     antecedents=("out of order",),
-    needs=(TASKS,),
 )
 @given(order=orders(4), in_one_turn=flags())
 async def test_anyios_results_are_in_the_order_of_the_arguments(
     order: tuple[int, ...], in_one_turn: bool
 ) -> None:
-    needs("anyio.gather")
     go_on = [anyio.Event() for _ in order]
     results: list[Any] = []
 
@@ -294,7 +290,9 @@ NOT_GATHERED = law(
 )
 
 
-@NOT_GATHERED.states("asyncio", expect=holds(), antecedents=("a child raised it",), needs=(TASKS,))
+@NOT_GATHERED.states(
+    "asyncio", expect=holds(), antecedents=("a child raised it",), builds_on=(TASKS,)
+)
 @given(
     error=every((SystemExit, KeyboardInterrupt)),
     others=sequences(("had ended", "waits"), most=2),

@@ -13,7 +13,6 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.failures import ERRORS
 from conformance.programs.instants import settle
 from conformance.programs.scopes import open_group
@@ -40,7 +39,6 @@ STOPPED = Claim(
     "asyncio",
     expect=refuted("gather() leaves the other children alone: they run on to their own end"),
     antecedents=("another child still ran",),
-    needs=(TASKS,),
 )
 @given(
     how=every(ERRORS),
@@ -94,6 +92,7 @@ def _fails_and_none_refuses(how: str, others: tuple[str, ...], **_: object) -> b
     fair=_fails_and_none_refuses,
     qualification="The child fails by raising, not by being cancelled, and the others neither shield"
     " themselves from the cancel nor swallow it.",
+    builds_on=(),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException", "is cancelled")),
@@ -218,7 +217,6 @@ def _asked_whether_it_runs_on(asked: str, **_: object) -> bool:
     antecedents=("gather() raised",),
     fair=_asked_whether_it_runs_on,
     qualification="Those that had not ended when gather() raised run on; how they end is determined.",
-    needs=(TASKS,),
 )
 @given(asked=every(("whether it runs on", "how it ends")), does=every(SIBLINGS), how=every(ERRORS))
 async def test_the_fate_of_a_sibling_is_undetermined_after_a_failure(
@@ -242,7 +240,6 @@ async def test_the_fate_of_a_sibling_is_undetermined_after_a_failure(
     "trio",
     expect=refuted("it is determined: when the group raises, every child of it has ended"),
     antecedents=("the group raised",),
-    needs=(TASKS,),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException")),
@@ -300,7 +297,7 @@ RUN_ON = law(
 )
 
 
-@RUN_ON.states("asyncio", expect=holds(), antecedents=("gather() raised",), needs=(TASKS,))
+@RUN_ON.states("asyncio", expect=holds(), antecedents=("gather() raised",))
 @given(does=every(SIBLINGS), how=every(ERRORS))
 async def test_siblings_end_as_they_would_have_without_the_failure(does: str, how: str) -> None:
     _, undisturbed = await _fate_of_sibling(does, None)

@@ -69,7 +69,7 @@ def check(seen: object, closed: object, arrival: str) -> None:
     expect=holds(),
     antecedents=("a read was under way when its connection was closed",),
     io=True,
-    needs=(SOCKETS,),
+    builds_on=(SOCKETS,),
 )
 @given(turns=up_to(4), arrival=every(ARRIVALS), aborts=flags())
 async def test_a_reader_whose_writer_is_closed_gives_the_end_of_the_stream(
@@ -117,7 +117,7 @@ async def read_a_stream_that_is_closed(
     expect=holds(),
     antecedents=("a read was under way when its connection was closed",),
     io=True,
-    needs=(SOCKETS,),
+    builds_on=(SOCKETS,),
 )
 @given(turns=up_to(4), arrival=every(ARRIVALS), cancelled=flags())
 async def test_a_receive_whose_stream_is_closed_is_told(

@@ -105,7 +105,7 @@ ASYNCIO_CONNECTS = ("open_connection", "open_connection with a socket", "sock_co
 
 
 @CONNECTS_LEAVE_NOTHING.states(
-    "asyncio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, needs=(SOCKETS,)
+    "asyncio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, builds_on=(SOCKETS,)
 )
 @given(how=every(ASYNCIO_CONNECTS), turns=up_to(8), twice=flags())
 async def test_a_cancelled_open_connection_leaves_nothing(
@@ -148,7 +148,7 @@ async def cancel_a_stream(library: ModuleType, turns: int, twice: bool) -> None:
 
 
 @CONNECTS_LEAVE_NOTHING.states(
-    "anyio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, needs=(SOCKETS,)
+    "anyio", expect=holds(), antecedents=CONNECT_ANTECEDENTS, io=True, builds_on=(SOCKETS,)
 )
 @given(turns=up_to(12), twice=flags())
 async def test_a_cancelled_connect_tcp_leaves_nothing(
@@ -225,7 +225,7 @@ async def cancel_some_accepts(
 
 
 @ACCEPTS_STRAND_NOBODY.states(
-    "asyncio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, needs=(SOCKETS,)
+    "asyncio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, builds_on=(SOCKETS,)
 )
 @given(turns=up_to(3), instant=every(WHILE_WAITING))
 async def test_a_cancelled_sock_accept_strands_nobody(
@@ -248,7 +248,7 @@ THEIR_ADDRESS = anyio.abc.SocketAttribute.remote_address
 
 
 @ACCEPTS_STRAND_NOBODY.states(
-    "anyio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, needs=(SOCKETS,)
+    "anyio", expect=holds(), antecedents=ACCEPT_ANTECEDENTS, io=True, builds_on=(SOCKETS,)
 )
 @given(turns=up_to(3), instant=every(WHILE_WAITING))
 async def test_an_accept_cancelled_in_anyio_strands_nobody(turns: int, instant: Instant) -> None:

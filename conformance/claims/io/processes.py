@@ -77,7 +77,7 @@ async def cancel_a_wait(
     expect=holds(),
     antecedents=WAIT_ANTECEDENTS,
     io=True,
-    needs=(
+    builds_on=(
         THREADS,
         TASKS,
     ),
@@ -95,7 +95,7 @@ async def test_a_cancelled_wait_keeps_the_status(
     expect=holds(),
     antecedents=WAIT_ANTECEDENTS,
     io=True,
-    needs=(
+    builds_on=(
         THREADS,
         TASKS,
     ),
@@ -177,7 +177,7 @@ async def cancel_a_run(
     expect=holds(),
     antecedents=RUN_ANTECEDENTS,
     io=True,
-    needs=(
+    builds_on=(
         THREADS,
         TASKS,
     ),
@@ -205,7 +205,11 @@ async def test_a_cancelled_start_leaves_nothing(
 
 
 @RUNS_LEAVE_NOTHING.states(
-    "anyio", expect=holds(), antecedents=RUN_ANTECEDENTS, io=True, needs=(THREADS, TIMERS, TASKS)
+    "anyio",
+    expect=holds(),
+    antecedents=RUN_ANTECEDENTS,
+    io=True,
+    builds_on=(THREADS, TIMERS, TASKS),
 )
 @given(pipes=flags(), turns=up_to(8))
 async def test_a_run_process_cancelled_in_anyio_leaves_nothing(pipes: bool, turns: int) -> None:

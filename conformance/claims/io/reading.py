@@ -84,7 +84,7 @@ ASYNCIO_READS: dict[str, Callable[[asyncio.StreamReader], Awaitable[bytes]]] = {
 
 
 @READS_TAKE_NOTHING.states(
-    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,)
+    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, builds_on=(SOCKETS,)
 )
 @given(
     how=every(ASYNCIO_READS),
@@ -122,7 +122,7 @@ ANYIO_READS: dict[str, Callable[[Any, BufferedByteReceiveStream], Awaitable[byte
 
 
 @READS_TAKE_NOTHING.states(
-    "anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,)
+    "anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, builds_on=(SOCKETS,)
 )
 @given(
     how=every(ANYIO_READS),

@@ -139,7 +139,7 @@ ASYNCIO_CALLS = ("asyncio.to_thread", "loop.run_in_executor")
     expect=holds(),
     antecedents=ANTECEDENTS,
     io=True,
-    needs=(
+    builds_on=(
         THREADS,
         TASKS,
     ),
@@ -221,7 +221,7 @@ async def cancel_a_run_sync(
     expect=holds(),
     antecedents=ANTECEDENTS,
     io=True,
-    needs=(
+    builds_on=(
         THREADS,
         TASKS,
     ),
@@ -299,7 +299,7 @@ async def cancel_and_count_places(
     expect=holds(),
     antecedents=("the call was cancelled while the function ran",),
     io=True,
-    needs=(
+    builds_on=(
         THREADS,
         TASKS,
     ),
@@ -399,7 +399,7 @@ async def ask_in_a_thread(library: ModuleType, abandons: bool, asks: int, cancel
     expect=holds(),
     antecedents=("the function asked after the cancel",),
     io=True,
-    needs=(
+    builds_on=(
         THREADS,
         TASKS,
     ),

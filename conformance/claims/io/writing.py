@@ -85,7 +85,7 @@ async def write_and_drain(writer: asyncio.StreamWriter) -> None:
 
 
 @WRITES_ARE_CUT.states(
-    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,)
+    "asyncio", expect=holds(), antecedents=ANTECEDENTS, io=True, builds_on=(SOCKETS,)
 )
 @given(through_a_writer=flags(), turns=up_to(4), instant=every(WHILE_WAITING))
 async def test_a_cancelled_write_is_cut(
@@ -130,7 +130,9 @@ async def cancel_a_send(library: ModuleType, turns: int, instant: Instant) -> No
     assert PAYLOAD.startswith(received), differences(received, PAYLOAD)
 
 
-@WRITES_ARE_CUT.states("anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, needs=(SOCKETS,))
+@WRITES_ARE_CUT.states(
+    "anyio", expect=holds(), antecedents=ANTECEDENTS, io=True, builds_on=(SOCKETS,)
+)
 @given(turns=up_to(4), instant=every(WHILE_WAITING))
 async def test_a_cancelled_send_is_cut(library: ModuleType, turns: int, instant: Instant) -> None:
     await cancel_a_send(library, turns, instant)

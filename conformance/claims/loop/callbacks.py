@@ -95,7 +95,7 @@ IN_TIME = ("at once", "just before its turn")
     "asyncio",
     expect=holds(),
     antecedents=("cancelled before its turn", "cancelled too late"),
-    needs=(TIMERS,),
+    builds_on=(TIMERS,),
 )
 @given(
     plan=sequences([(kind, moment) for kind in KINDS for moment in MOMENTS], least=1, most=2),
@@ -235,7 +235,7 @@ def schedule(
     "asyncio",
     expect=holds(),
     antecedents=("a context was given", "the context was the current one"),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(
     plan=sequences([(way, own) for way in WAYS for own in (False, True)], least=1, most=2),
@@ -295,7 +295,7 @@ FATAL = (None, KeyboardInterrupt, SystemExit)
     "asyncio",
     expect=holds(),
     antecedents=("a callback raised", "something was to come out of run_forever()"),
-    needs=(TIMERS,),
+    builds_on=(TIMERS,),
 )
 @given(
     plan=sequences([(kind, bad) for kind in KINDS for bad in (True, False)], least=1, most=3),

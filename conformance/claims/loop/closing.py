@@ -72,7 +72,7 @@ async def use(what: str) -> None:
     expect=holds(),
     antecedents=("several loops were closed",),
     io=True,
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(uses=sequences(LITTLE, least=1, most=2), loops=every((1, 3)))
 def test_a_closed_loop_leaves_no_descriptor(
@@ -86,7 +86,7 @@ def test_a_closed_loop_leaves_no_descriptor(
     expect=holds(),
     antecedents=("several loops were closed",),
     io=True,
-    needs=(NOTHING_LEFT.id, THREADS, SOCKETS, EXECUTOR),
+    builds_on=(NOTHING_LEFT.id, THREADS, SOCKETS, EXECUTOR),
 )
 @given(uses=sequences(WORK_BEYOND, least=1, most=2), loops=every((1, 3)))
 def test_a_closed_loop_leaves_no_descriptor_of_its_work(
@@ -139,7 +139,7 @@ WORK: dict[str, Callable[[asyncio.AbstractEventLoop], object]] = {
     "asyncio",
     expect=holds(),
     antecedents=("something was left", "closed more than once"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(
     left=sequences(LEFT, least=1, most=2),

@@ -116,7 +116,7 @@ def run_until_stopped(how: str, loop: asyncio.AbstractEventLoop) -> None:
     "asyncio",
     expect=holds(),
     antecedents=("stop() was called", "the loop was run again"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(runs=sequences(RUNS, least=1, most=3))
 def test_a_loop_runs_ends_and_runs_again(runs: tuple[str, ...], new_event_loop: NewLoop) -> None:

@@ -102,7 +102,7 @@ async def over_streams(chunks: list[bytes], echo: bool) -> bytes:
     expect=holds(),
     antecedents=("several chunks were written", "more than a socket takes at once"),
     io=True,
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(sizes=sequences(SIZES, least=1, most=3), way=every(WAYS))
 def test_bytes_arrive_whole_and_in_order(

@@ -112,7 +112,7 @@ ADDED = (
     "asyncio",
     expect=holds(),
     antecedents=("added before the end", "added after the end", "removed"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(
     plan=sequences(ADDED, least=1, most=3),

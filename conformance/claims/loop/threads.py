@@ -116,7 +116,7 @@ ENDS = ("returns", "raises", "returns, after the wait for it was cancelled")
     expect=holds(),
     antecedents=("the function ended", "the wait was cancelled"),
     io=True,
-    needs=(TASKS, THREADS),
+    builds_on=(TASKS, THREADS),
 )
 @given(ends=sequences(ENDS, least=1, most=3), default=flags())
 def test_an_executor_runs_functions_in_threads(

@@ -86,7 +86,7 @@ ITEMS = law(
     "trio",
     expect=holds(),
     antecedents=("an item came", "in the turn of a cancel"),
-    needs=(
+    builds_on=(
         TIMERS,
         TASKS,
     ),
@@ -121,7 +121,7 @@ SENT = law(
     "trio",
     expect=holds(),
     antecedents=("room was made", "in the turn of a cancel"),
-    needs=(
+    builds_on=(
         TIMERS,
         TASKS,
     ),
@@ -165,7 +165,7 @@ def ended_before(seen: Seen, names: Iterable[str], account: str) -> bool:
     "trio",
     expect=holds(),
     antecedents=("it was released", "in the turn of a cancel"),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(case=runs(naming("lock", "semaphore"), further=competing_for("lock")))
 def test_what_is_released_is_free(case: Case, run: Callable[[Any], object]) -> None:
@@ -219,7 +219,7 @@ def held_by_the_worker(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a task waited while it held the lock", "and a task was cancelled"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(wanted_while_held, further=held_by_the_worker))
 def test_a_lock_has_one_holder(case: Case, run: Callable[[Any], object]) -> None:
@@ -267,7 +267,7 @@ def all_wait_for_one(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("two tasks wanted it", "and one was cancelled in the turn in which it came"),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(case=runs(all_wait_for_one, further=competing_for("lock", "queue")))
 def test_nobody_waits_for_what_is_there(case: Case, run: Callable[[Any], object]) -> None:

@@ -72,7 +72,7 @@ def cleans_up_around_waits(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a block with a finally was entered", "in a run with a cancel"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(has_a_finally, further=cleans_up_around_waits))
 def test_every_finally_runs(case: Case, run: Callable[[Any], object]) -> None:
@@ -122,7 +122,7 @@ def opens_around_waits(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a resource was opened", "and its task was cancelled"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(having(With), further=opens_around_waits))
 def test_what_was_opened_is_closed(case: Case, run: Callable[[Any], object]) -> None:
@@ -196,14 +196,14 @@ def over_with(case: Case) -> dict[tuple[str, str], list[str]]:
     expect=holds(),
     # In asyncio the main task says at the end how the others ended: what counts is who was told before.
     antecedents=("a task ended", "somebody was told that another had ended"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @NOTHING_AFTER.states(
     "anyio",
     "trio",
     expect=holds(),
     antecedents=("a task ended",),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(further=waits_in_a_child))
 def test_nothing_runs_after_the_end(case: Case, run: Callable[[Any], object]) -> None:
@@ -256,7 +256,7 @@ def shields_and_little_else(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents=("a shield was entered", "cancelled before what it waits for came"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(shields_a_wait, further=shields_and_little_else))
 def test_what_is_shielded_ends(case: Case, run: Callable[[Any], object]) -> None:
@@ -299,7 +299,7 @@ DELIVERED = law(
     "trio",
     expect=holds(),
     antecedents=("everything came", "everything came, and a task was cancelled"),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(case=runs(having(Wait)))
 def test_every_task_ends(case: Case, run: Callable[[Any], object]) -> None:

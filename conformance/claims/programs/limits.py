@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 
-from conformance.claim import antecedent, holds, law, needs, not_applicable
+from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.cases import Case, runs
 from conformance.programs.evidence import (
@@ -40,7 +40,6 @@ TIMEOUTS = (
     " https://trio.readthedocs.io/en/stable/reference-core.html#trio.fail_after,"
     " https://anyio.readthedocs.io/en/stable/cancellation.html#timeouts"
 )
-NO_TIMEOUT = not_applicable("asyncio.timeout() came with Python 3.11", when="python<3.11")
 
 
 def is_limit(at: Any) -> bool:
@@ -89,9 +88,10 @@ def passes_first(case: Case) -> bool:
 
 @TIMES_OUT.states(
     "asyncio",
-    expect=(NO_TIMEOUT, holds()),
+    expect=holds(),
+    exists="asyncio.timeout",
     antecedents=("no deadline had passed", "and the task was cancelled"),
-    needs=(
+    builds_on=(
         TIMERS,
         TASKS,
     ),
@@ -101,7 +101,7 @@ def passes_first(case: Case) -> bool:
     "trio",
     expect=holds(),
     antecedents=("no deadline had passed", "and the task was cancelled"),
-    needs=(
+    builds_on=(
         TIMERS,
         TASKS,
     ),
@@ -156,16 +156,13 @@ def fails_in_a_group(program: Program) -> bool:
 
 @COUNTS.states(
     "asyncio",
-    expect=(
-        not_applicable("Task.cancelling() came with Python 3.11", when="python<3.11"),
-        holds(),
-    ),
+    expect=holds(),
+    exists="asyncio.Task.cancelling",
     antecedents=("the task was not asked to end", "it was"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(asks_itself, further=fails_in_a_group))
 def test_the_count_is_right(case: Case, run: Callable[[Any], object]) -> None:
-    needs("asyncio.Task.cancelling")
     seen = case.perform(run)
     if shut_down(case):
         return

@@ -25,7 +25,7 @@ PREDICTED = law(
     "trio",
     expect=holds(),
     antecedents=("a task was cancelled", "something else happened in the turn of the cancel"),
-    needs=(TIMERS, TASKS),
+    builds_on=(TIMERS, TASKS),
 )
 @given(case=runs(largest=3))
 def test_the_reference_allows_what_is_seen(case: Case, run: Callable[[Any], object]) -> None:

@@ -79,7 +79,7 @@ NOT_LOST = law(
     "asyncio",
     expect=holds(),
     antecedents=("cancelled before it ended", "cancelled in the turn in which something came"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(lambda program: any(map(passes_cancels_on, program.tasks))))
 def test_a_cancelled_task_does_not_return(case: Case, run: Callable[[Any], object]) -> None:
@@ -119,7 +119,7 @@ def test_a_cancelled_task_does_not_return(case: Case, run: Callable[[Any], objec
     "trio",
     expect=holds(),
     antecedents=("what a task waited for came after its cancel", "in the same turn"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(having(Wait)))
 def test_a_cancelled_scope_receives_nothing(case: Case, run: Callable[[Any], object]) -> None:
@@ -172,7 +172,7 @@ def computes_and_cancels(program: Program) -> bool:
     "trio",
     expect=holds(),
     antecedents={"two events with nothing between": 0.05, "where a task was cancelled": 0.05},
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(does_two_things_at_once, further=computes_and_cancels))
 def test_nothing_comes_between(case: Case, run: Callable[[Any], object]) -> None:
@@ -228,7 +228,7 @@ def waits_and_swallows(program: Program) -> bool:
     "asyncio",
     expect=holds(),
     antecedents=("the one cancel was swallowed",),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(swallows_alone, further=waits_and_swallows))
 def test_a_cancel_is_delivered_once(case: Case, run: Callable[[Any], object]) -> None:
@@ -282,7 +282,7 @@ def _is_one(block: Block) -> bool:
     "trio",
     expect=holds(),
     antecedents=("nobody asked the task to end", "but another task was cancelled"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(two_that_share_no_future, further=beside_a_plain_wait))
 def test_who_was_not_asked_is_not_cancelled(case: Case, run: Callable[[Any], object]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 
-from conformance.claim import antecedent, holds, law, not_applicable
+from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
 from conformance.programs.cases import Case, runs
 from conformance.programs.evidence import (
@@ -42,7 +42,6 @@ GROUPS = (
     " https://trio.readthedocs.io/en/stable/reference-core.html#nurseries-and-spawning,"
     " https://anyio.readthedocs.io/en/stable/tasks.html"
 )
-NO_TASK_GROUP = not_applicable("asyncio.TaskGroup came with Python 3.11", when="python<3.11")
 
 
 def one_group(program: Program) -> bool:
@@ -97,16 +96,17 @@ WAITS = law(
 
 @WAITS.states(
     "asyncio",
-    expect=(NO_TASK_GROUP, holds()),
+    expect=holds(),
+    exists="asyncio.TaskGroup",
     antecedents=("the group was left", "and a task had been cancelled"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @WAITS.states(
     "anyio",
     "trio",
     expect=holds(),
     antecedents=("the group was left", "and a task had been cancelled"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(one_group, further=group_of_waits))
 def test_a_group_waits_for_its_children(case: Case, run: Callable[[Any], object]) -> None:
@@ -145,16 +145,17 @@ def group_with_an_error(program: Program) -> bool:
 
 @TELLS.states(
     "asyncio",
-    expect=(NO_TASK_GROUP, holds()),
+    expect=holds(),
+    exists="asyncio.TaskGroup",
     antecedents={"a child raised": 0.02, "and a task was cancelled": 0.02},
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @TELLS.states(
     "anyio",
     "trio",
     expect=holds(),
     antecedents={"a child raised": 0.02, "and a task was cancelled": 0.02},
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(group_with_an_error, further=group_of_waits))
 def test_a_group_raises_its_children_s_errors(case: Case, run: Callable[[Any], object]) -> None:
@@ -217,7 +218,7 @@ def gathers_alone(program: Program) -> bool:
     expect=holds(),
     # Only with return_exceptions and a child that raises is there an error among the results.
     antecedents={"it answered": 0.05, "with an error among it": 0.02},
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(gathers_alone, further=gathers_alone))
 def test_gather_answers_in_order(case: Case, run: Callable[[Any], object]) -> None:
@@ -276,7 +277,7 @@ def only_waits_for_children(program: Program) -> bool:
     "asyncio",
     expect=holds(),
     antecedents=("the children started", "the one who waits was cancelled before they ended"),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(case=runs(only_waits_for_children, further=only_waits_for_children))
 def test_waiting_cancels_nothing(case: Case, run: Callable[[Any], object]) -> None:

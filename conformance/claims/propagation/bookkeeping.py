@@ -8,16 +8,12 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import (
-    NotApplicable,
     antecedent,
     holds,
     law,
-    needs,
-    not_applicable,
 )
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import settle
-from conformance.programs.scopes import on_asyncio, open_group
+from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
 
@@ -54,12 +50,9 @@ TIMEOUTS = law(
 
 @TIMEOUTS.states(
     "asyncio",
-    expect=(
-        not_applicable("asyncio.timeout() came with Python 3.11", when="python<3.11"),
-        holds("it calls uncancel() once for its own cancel()"),
-    ),
+    expect=holds("it calls uncancel() once for its own cancel()"),
+    exists="asyncio.timeout",
     antecedents=("timed out",),
-    needs=(TASKS,),
 )
 @given(
     before=up_to(2),
@@ -70,7 +63,6 @@ TIMEOUTS = law(
 async def test_a_timeout_takes_its_request_back(
     before: int, around: int, swallow: bool, wait: Wait
 ) -> None:
-    needs("asyncio.timeout")
     seen: list[tuple[str, int]] = []
 
     async def time_out() -> None:
@@ -107,21 +99,15 @@ async def test_a_timeout_takes_its_request_back(
 
 @TIMEOUTS.states(
     "anyio",
-    expect=(
-        not_applicable(NO_COUNT, on=("trio",)),
-        not_applicable("Task.cancelling() came with Python 3.11", when="python<3.11"),
-        holds("a scope calls uncancel() for each cancel() of its own when it is left"),
-    ),
+    expect=holds("a scope calls uncancel() for each cancel() of its own when it is left"),
+    exists="asyncio.Task.cancelling",
+    unless={"trio": NO_COUNT},
     antecedents=("timed out",),
-    needs=(TASKS,),
 )
 @given(before=up_to(2), around=up_to(2), swallow=flags(), wait=every(ANYIO_PENDING))
 async def test_a_scope_takes_its_requests_back(
     library: ModuleType, before: int, around: int, swallow: bool, wait: Wait
 ) -> None:
-    if not on_asyncio():
-        raise NotApplicable(NO_COUNT)
-    needs("asyncio.Task.cancelling")
     seen = []
 
     async def time_out() -> None:
@@ -168,18 +154,14 @@ FAILING = ("while the body runs", "while the group waits for its children")
 
 @GROUPS.states(
     "asyncio",
-    expect=(
-        not_applicable("asyncio.TaskGroup came with Python 3.11", when="python<3.11"),
-        holds("it calls uncancel() once for its own cancel()"),
-    ),
+    expect=holds("it calls uncancel() once for its own cancel()"),
+    exists="asyncio.TaskGroup",
     antecedents=("a child failed",),
-    needs=(TASKS,),
 )
 @given(failing=every(FAILING), before=up_to(2), children=up_to(3, least=1))
 async def test_a_task_group_takes_its_request_back(
     failing: str, before: int, children: int
 ) -> None:
-    needs("asyncio.TaskGroup")
     seen = []
 
     async def child() -> None:
@@ -207,21 +189,15 @@ async def test_a_task_group_takes_its_request_back(
 
 @GROUPS.states(
     "anyio",
-    expect=(
-        not_applicable(NO_COUNT, on=("trio",)),
-        not_applicable("Task.cancelling() came with Python 3.11", when="python<3.11"),
-        holds("its scope calls uncancel() for each cancel() of its own when it is left"),
-    ),
+    expect=holds("its scope calls uncancel() for each cancel() of its own when it is left"),
+    exists="asyncio.Task.cancelling",
+    unless={"trio": NO_COUNT},
     antecedents=("a child failed",),
-    needs=(TASKS,),
 )
 @given(failing=every(FAILING), before=up_to(2), children=up_to(3, least=1))
 async def test_anyios_group_takes_its_requests_back(
     library: ModuleType, failing: str, before: int, children: int
 ) -> None:
-    if not on_asyncio():
-        raise NotApplicable(NO_COUNT)
-    needs("asyncio.Task.cancelling")
     seen = []
 
     async def child() -> None:

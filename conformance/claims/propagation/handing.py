@@ -16,8 +16,6 @@ from conformance.claim import (
     exists,
     holds,
     law,
-    needs,
-    not_applicable,
     refuted,
 )
 from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
@@ -58,7 +56,6 @@ async def hand_a_scope_down(library: ModuleType, depth: int) -> None:
     # CPython's PR 145345 proposed asyncio.CancelScope and was closed without being merged.
     expect=refuted("no release of asyncio has a CancelScope: it is anyio's and trio's"),
     antecedents=("the scope was handed down",),
-    needs=(TASKS,),
 )
 @given(depth=up_to(4, least=1))
 async def test_asyncio_has_a_cancel_scope_to_hand_down(library: ModuleType, depth: int) -> None:
@@ -70,7 +67,6 @@ async def test_asyncio_has_a_cancel_scope_to_hand_down(library: ModuleType, dept
     "trio",
     expect=holds("whoever was handed the scope can cancel it"),
     antecedents=("the scope was handed down",),
-    needs=(TASKS,),
 )
 @given(depth=up_to(4, least=1))
 async def test_a_cancel_scope_can_be_handed_down(library: ModuleType, depth: int) -> None:
@@ -87,16 +83,12 @@ ENDING = law(
 
 @ENDING.states(
     "asyncio",
-    expect=(
-        not_applicable("asyncio.timeout() came with Python 3.11", when="python<3.11"),
-        holds("a deadline in the past interrupts the block, which then raises TimeoutError"),
-    ),
+    expect=holds("a deadline in the past interrupts the block, which then raises TimeoutError"),
+    exists="asyncio.timeout",
     antecedents=("ended while it waits",),
-    needs=(TASKS,),
 )
 @given(ended_by=every(ENDED_BY), depth=up_to(3), wait=every(ASYNCIO_PENDING))
 async def test_a_timeout_can_be_ended_from_anywhere(ended_by: str, depth: int, wait: Wait) -> None:
-    needs("asyncio.timeout")
     events = []
     loop = asyncio.get_running_loop()
 
@@ -139,7 +131,7 @@ async def test_a_timeout_can_be_ended_from_anywhere(ended_by: str, depth: int, w
     "trio",
     expect=holds("the scope that was cancelled catches the exception"),
     antecedents=("ended while it waits",),
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
@@ -196,7 +188,6 @@ DEADLINE = law(
     "trio",
     expect=holds("code inherits the strictest deadline of the scopes around it, up to a shield"),
     antecedents={"asked after the cancel": 0.25, "asked before the cancel": 0.25},
-    needs=(TASKS,),
 )
 @given(
     scopes=sequences(("a scope", "a shield"), most=4),

@@ -51,7 +51,6 @@ BREAKING = Claim(
     fair=lambda link, **_: link in ("await", "a task"),
     qualification="It does where each layer simply awaits the next, as a coroutine or as a task;"
     " gather() and TaskGroup raise it on their outside nevertheless.",
-    needs=(TASKS,),
 )
 @given(
     link=every(LINKS),
@@ -121,7 +120,7 @@ async def a_swallowing_layer_in_a_scope(
     "trio",
     expect=refuted("the next checkpoint of a layer outside raises it again"),
     antecedents=("a layer swallowed it",),
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
@@ -152,7 +151,6 @@ SWALLOWED = law(
     "asyncio",
     expect=holds("one CancelledError is raised for one cancel()"),
     antecedents=("swallowed",),
-    needs=(TASKS,),
 )
 @given(
     wait=every(ASYNCIO_PENDING),
@@ -230,7 +228,6 @@ async def every_checkpoint_raises(
     "anyio",
     expect=holds("a scope is cancelled until it is left"),
     antecedents=("swallowed",),
-    needs=(TASKS,),
 )
 @given(
     depth=up_to(2),
@@ -274,7 +271,6 @@ CARRIED = law(
     "asyncio",
     expect=holds("both note that they were cancelled, whatever their children make of it"),
     antecedents=("every child swallowed it",),
-    needs=(TASKS,),
 )
 @given(
     carrier=every(CARRIERS),
@@ -326,7 +322,7 @@ async def test_children_cannot_keep_it_from_their_parent(
     "trio",
     expect=holds("the parent stands in the scope as its children do"),
     antecedents=("every child swallowed it",),
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),

@@ -49,7 +49,6 @@ NOTICING = Claim(
     "asyncio",
     expect=refuted("the CancelledError is raised in the innermost await first, at every depth"),
     antecedents=("cancelled while the inner code waited",),
-    needs=(TASKS,),
 )
 @given(
     depth=up_to(4, least=1), wait=every(ASYNCIO_PENDING + ASYNCIO_NESTED), instant=every(INSTANTS)
@@ -102,7 +101,6 @@ async def in_a_scope(library: ModuleType, depth: int, waiting: Waiting, instant:
     "anyio",
     expect=refuted("the exception is raised at the innermost checkpoint first, at every depth"),
     antecedents=("cancelled while the inner code waited",),
-    needs=(TASKS,),
 )
 @given(depth=up_to(4, least=1), wait=every(ANYIO_PENDING), instant=every(INSTANTS))
 async def test_inner_code_in_anyio_cannot_notice(
@@ -136,7 +134,6 @@ PASSING = Claim(
     "asyncio",
     expect=refuted("code that was passed nothing is stopped just the same"),
     antecedents=("nothing was passed", "the task was passed"),
-    needs=(TASKS,),
 )
 @given(passed=flags(), depth=up_to(4, least=1), wait=every(ASYNCIO_PENDING))
 async def test_the_task_must_be_passed_down(passed: bool, depth: int, wait: Wait) -> None:
@@ -169,7 +166,6 @@ async def test_the_task_must_be_passed_down(passed: bool, depth: int, wait: Wait
     "trio",
     expect=refuted("code that was passed nothing is stopped just the same"),
     antecedents=("nothing was passed", "the scope was passed"),
-    needs=(TASKS,),
 )
 @given(passed=flags(), depth=up_to(4, least=1), started=flags())
 async def test_the_scope_must_be_passed_down(
@@ -231,7 +227,6 @@ async def through(link: str, layer: Any) -> None:
     "asyncio",
     expect=holds("the cancel is passed on to whatever each task awaits"),
     antecedents=("cancelled",),
-    needs=(TASKS,),
 )
 @given(
     links=sequences(ASYNCIO_LINKS, most=3),
@@ -320,7 +315,7 @@ async def a_scope_is_left_from_the_inside_out(
 
 
 @INNERMOST_FIRST.states(
-    "anyio", expect=holds(), antecedents=("cancelled",), needs=(TIMERS, TASKS, SLEEPS_FOR_EVER)
+    "anyio", expect=holds(), antecedents=("cancelled",), builds_on=(TIMERS, TASKS, SLEEPS_FOR_EVER)
 )
 @given(
     links=sequences(SCOPED_LINKS, most=3),
@@ -361,7 +356,6 @@ KEPT_BY = ("nothing", "asyncio.wait()", "as_completed()", "shield()")
     "asyncio",
     expect=holds("only what the task awaits itself is asked to stop, and what that hands it on to"),
     antecedents={"it is awaited": 0.1, "it is not awaited": 0.1},
-    needs=(TASKS,),
 )
 @given(
     link=every((*ASYNCIO_LINKS, *KEPT_BY)),
@@ -419,7 +413,6 @@ async def test_only_what_is_awaited_is_reached(
     "trio",
     expect=holds("a child's scope is where its group stands, not where it was started from"),
     antecedents={"a child inside": 0.25, "a child outside": 0.25},
-    needs=(TASKS,),
 )
 @given(inside=flags(), depth=up_to(3), passed=flags(), started=flags())
 async def test_only_what_stands_in_the_scope_is_reached(

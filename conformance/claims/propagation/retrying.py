@@ -11,7 +11,6 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.claims.loop import TASKS
 from conformance.programs.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -143,7 +142,6 @@ RETRYING = Claim(
         " interval: only a helper that catches it in the request goes on to wait"
     ),
     antecedents=("waits in the request", "waits in the interval"),
-    needs=(TASKS,),
 )
 @given(
     handler=every(HANDLERS),
@@ -163,7 +161,6 @@ async def test_a_retry_helper_waits_on_in_asyncio(
     "anyio",
     expect=refuted("the interval is a checkpoint, where the cancel is raised again"),
     antecedents=("waits in the request", "waits in the interval"),
-    needs=(TASKS,),
 )
 @given(
     handler=every(HANDLERS),
@@ -210,7 +207,6 @@ LEFT_AT_ONCE = law(
     "asyncio",
     expect=holds("CancelledError is a BaseException and no Exception"),
     antecedents=("waits in the request", "waits in the interval"),
-    needs=(TASKS,),
 )
 @given(where=every(WHERE), failures=up_to(1), wait=every(ASYNCIO_PENDING))
 async def test_a_cancel_leaves_a_retry_helper_of_asyncio(
@@ -234,7 +230,6 @@ async def a_cancel_leaves_it(library: ModuleType, where: str, failures: int, wai
     "anyio",
     expect=holds("the backends' exceptions are BaseExceptions and no Exceptions"),
     antecedents=("waits in the request", "waits in the interval"),
-    needs=(TASKS,),
 )
 @given(where=every(WHERE), failures=up_to(1), wait=every(ANYIO_PENDING))
 async def test_a_cancel_leaves_a_retry_helper_of_anyio(
@@ -271,7 +266,6 @@ CATCHES_ALL = ("except BaseException", "except (Exception, Cancelled)")
     "asyncio",
     expect=holds("one CancelledError is raised for one cancel(), and it was caught"),
     antecedents=("waits in the request", "waits in the interval"),
-    needs=(TASKS,),
 )
 @given(
     handler=every(CATCHES_ALL), where=every(WHERE), failures=up_to(1), wait=every(ASYNCIO_PENDING)
@@ -299,7 +293,6 @@ async def a_catch_all_helper_is_left(
     "anyio",
     expect=holds("every checkpoint in a cancelled scope raises"),
     antecedents=("waits in the request", "waits in the interval"),
-    needs=(TASKS,),
 )
 @given(handler=every(CATCHES_ALL), where=every(WHERE), failures=up_to(1), wait=every(ANYIO_PENDING))
 async def test_a_catch_all_helper_of_anyio_is_left(

@@ -63,7 +63,7 @@ AFTERWARDS = ("the program goes on", "asyncio.run() ends")
     ),
     qualification="What is shielded runs to its end as long as the program goes on; the code that"
     " awaits the shield is interrupted, and the end of asyncio.run() cancels both.",
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(
     section=every(SECTIONS),
@@ -117,7 +117,6 @@ def test_shield_protects_a_section(
     fair=lambda by, **_: by == "the scope around it",
     qualification="CancelScope(shield=True) protects from scopes, not from asyncio's own"
     " Task.cancel(), which Ctrl-C and the end of asyncio.run() use.",
-    needs=(TASKS,),
 )
 @given(
     by=every(("the scope around it", "asyncio's Task.cancel()")),
@@ -218,7 +217,6 @@ SHIELDED_TASK = law(
     "asyncio",
     expect=holds("the outer future is cancelled, the inner task is not"),
     antecedents=("cancelled while it waits for the shield",),
-    needs=(TASKS,),
 )
 @given(
     shields=up_to(2, least=1),
@@ -284,7 +282,7 @@ SHIELD_AND_RUN = law(
     "asyncio",
     expect=holds("it cancels every task that is left; a shield hides no task from it"),
     antecedents=("still shielded at the end",),
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @given(
     ending=every(("main() returns", "main() raises")),

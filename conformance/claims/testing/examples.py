@@ -12,14 +12,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from conformance.claim import antecedent, holds, law, not_applicable
+from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import settle
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, up_to
 
-NO_RUNNER = not_applicable("pytest-asyncio 1.1 or newer is not installed")
 IS_INSTALLED = "pytest-asyncio>=1.1"
 NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"
 
@@ -56,10 +55,11 @@ ONE_LOOP = law(
 
 @ONE_LOOP.states(
     "asyncio",
-    expect=(holds(when=IS_INSTALLED), NO_RUNNER),
+    expect=holds(),
+    exists=IS_INSTALLED,
     antecedents=("an example came after another",),
     io=True,
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
@@ -116,7 +116,7 @@ A_LOOP_EACH = law(
     expect=holds(),
     antecedents=("an example came after another",),
     io=True,
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
@@ -187,7 +187,6 @@ left_by_earlier_examples: set[object] = set()
     "trio",
     expect=holds(),
     antecedents=("an example leaves tasks",),
-    needs=(TASKS,),
 )
 @given(tasks=up_to(9, least=1))
 async def test_examples_of_a_claim_have_loops_of_their_own(library: ModuleType, tasks: int) -> None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import platform
 from types import ModuleType
 
 import anyio
 import pytest
 from hypothesis import given
 
-from conformance.claim import NotApplicable, antecedent, holds, law, not_applicable
+from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, plugin_of, under_anyio
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, up_to
 
-NO_RUNNER = not_applicable("pytest-asyncio 1.1 or newer is not installed")
 IS_INSTALLED = "pytest-asyncio>=1.1"
 NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"
 
@@ -49,13 +47,14 @@ FAILS_NO_TEST = law(
 
 @FAILS_NO_TEST.states(
     "asyncio",
-    expect=(holds(when=IS_INSTALLED), NO_RUNNER),
+    expect=holds(),
+    exists=IS_INSTALLED,
     antecedents=("raised while cancelled",),
     io=True,
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @FAILS_NO_TEST.states(
-    "anyio", expect=holds(), antecedents=("raised while cancelled",), io=True, needs=(TASKS,)
+    "anyio", expect=holds(), antecedents=("raised while cancelled",), io=True, builds_on=(TASKS,)
 )
 @given(failure=every(FAILURES), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_a_leftover_that_raises_fails_no_test(
@@ -99,17 +98,18 @@ IS_TOLD = law(
 
 @IS_TOLD.states(
     "asyncio",
-    expect=(holds(when=IS_INSTALLED), NO_RUNNER),
+    expect=holds(),
+    exists=IS_INSTALLED,
     antecedents=("raised while cancelled",),
     io=True,
-    needs=(TASKS,),
+    builds_on=(TASKS,),
 )
 @IS_TOLD.states(
     "anyio",
     expect=holds(),
     antecedents=("raised while cancelled",),
     io=True,
-    needs=(SLEEPS_FOR_EVER,),
+    builds_on=(SLEEPS_FOR_EVER,),
 )
 @given(failure=every(FAILURES), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_what_a_leftover_raises_is_told(
@@ -148,25 +148,20 @@ FAILS_THE_TEST = law(
 
 @FAILS_THE_TEST.states(
     "anyio",
-    expect=(
-        not_applicable("every task of trio has a nursery that is told", on=("trio",)),
-        not_applicable("PyPy finds out when it likes: it counts no references", when="pypy>=3"),
-        holds(),
-    ),
+    expect=holds(),
+    unless={
+        "trio": "every task of trio has a nursery that is told",
+        "pypy>=3": "PyPy finds out when it likes: it counts no references",
+    },
     antecedents=("the task failed",),
     io=True,
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
 )
 @given(tasks=up_to(2, least=1), steps=up_to(2))
 def test_a_dropped_task_that_raises_fails_the_test(run: Run, tasks: int, steps: int) -> None:
-    if run.anyio_backend[0] == "trio":
-        raise NotApplicable("every task of trio has a nursery that is told")
-    if platform.python_implementation() == "PyPy":
-        raise NotApplicable("PyPy finds out when it likes: it counts no references")
-
     async def fail() -> None:
         await turns(steps)
         antecedent("the task failed")

@@ -11,14 +11,13 @@ import anyio
 import pytest
 from hypothesis import given
 
-from conformance.claim import antecedent, holds, law, not_applicable
+from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import settle
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, flags, up_to
 
-NO_RUNNER = not_applicable("pytest-asyncio 1.1 or newer is not installed")
 IS_INSTALLED = "pytest-asyncio>=1.1"
 
 Mark = Callable[[Any], Any]
@@ -114,10 +113,11 @@ def check(scope: str, tasks: int, seen: dict[str, int], leftovers: Leftovers) ->
 
 @SHARED_LOOP.states(
     "asyncio",
-    expect=(holds(when=IS_INSTALLED), NO_RUNNER),
+    expect=holds(),
+    exists=IS_INSTALLED,
     antecedents=("tasks were left running",),
     io=True,
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
@@ -141,7 +141,7 @@ def test_leftovers_live_as_long_as_the_loop_scope(
     expect=holds(),
     antecedents=("tasks were left running",),
     io=True,
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
@@ -182,10 +182,11 @@ PACKAGES = law(
 
 @PACKAGES.states(
     "asyncio",
-    expect=(holds(when=IS_INSTALLED), NO_RUNNER),
+    expect=holds(),
+    exists=IS_INSTALLED,
     antecedents=("tasks were left running",),
     io=True,
-    needs=(
+    builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),

@@ -31,6 +31,7 @@ from conformance.judging.judge import example, judge
 from conformance.judging.plan import Listener, Outcome, Plan
 from conformance.judging.plan import Progress as Heard
 from conformance.judging.supervisor import in_one_process, supervise
+from conformance.printable import one_line
 from conformance.report import difference as difference_report
 from conformance.report.explain import explain as print_explanation
 from conformance.report.markdown import markdown
@@ -38,6 +39,7 @@ from conformance.report.plain import console_for, line
 from conformance.report.terminal import show
 from conformance.results.compare import compare
 from conformance.results.files import CannotWrite, check_writable, write_text
+from conformance.results.gather import gather
 from conformance.results.junit import write_junit
 from conformance.results.merge import merge, single
 from conformance.results.record import (
@@ -338,28 +340,15 @@ def explain(options: Namespace) -> int:
 
 def report(options: Namespace) -> int:
     """Merge records into MATRIX.md, and show the matrix."""
-    records = [read(path) for path in _record_paths(options.records)]
-    merged = merge(records, options.python)
+    found = gather(options.records)
+    for note in found.notes:
+        print(f"conformance report: {one_line(note)}", file=sys.stderr)
+    merged = merge(found.records, options.python)
     folder = Path(options.output)
     _make_folder(folder)
     write_text(folder / "MATRIX.md", markdown(merged))
     show(merged, console_for(sys.stdout))
     return AS_EXPECTED
-
-
-def _record_paths(names: Sequence[str]) -> list[Path]:
-    paths: list[Path] = []
-    for name in names:
-        if Path(name).is_dir():
-            found = sorted(Path(name).rglob("*.json"))
-            if not found:
-                raise BadCall(
-                    f"no records in {name}: 'conformance run --json {name}/NAME.json' writes one"
-                )
-            paths += found
-        else:
-            paths.append(Path(name))
-    return paths
 
 
 def diff(options: Namespace) -> int:

@@ -25,6 +25,7 @@ ROOMS = (
     ("backends",),
     ("claim",),
     ("conditions",),
+    ("printable",),
     ("verdict",),
 )
 LEVEL = {name: number for number, names in enumerate(ROOMS) for name in names}

@@ -21,15 +21,14 @@ from conformance.report.matrix import (
     unexpected_together,
 )
 from conformance.report.plain import clean
+from conformance.report.prose import grid, prose, word
 from conformance.results.merge import Merged, Run
 
 SHORT = {"not-applicable": "n/a"}
 """Verdicts that are abbreviated in a table's cell."""
 
-# A call, with one call inside at most; or a word that Markdown would take for something else.
-_CODE = re.compile(
-    r"(?:@?[A-Za-z_][\w.]*\((?:[^()`]|\([^()`]*\))*\)(?:\.\w+(?:\(\))?)*)|(?:[\w.=+-]*[_*<>][\w.=+*<>-]*)"
-)
+# What can be written between < and > as a link that goes where it says.
+_LINK = re.compile(r"https?://[^\s<>]+")
 
 
 def markdown(merged: Merged, title: str = "The article on trial") -> str:
@@ -40,7 +39,7 @@ def markdown(merged: Merged, title: str = "The article on trial") -> str:
     table = matrix(merged)
     blocks = [
         f"# {title}",
-        f"{table.summary}.",
+        f"{word(table.summary)}.",
         *_environments(merged),
         *_legend(table),
         *(block for chapter in table.chapters for block in _chapter(chapter, table)),
@@ -58,44 +57,6 @@ def _growth(table: Matrix) -> list[str]:
         return []
     lines = "\n".join(f"- {prose(text)}" for text in table.growth)
     return ["## What grows from example to example", lines]
-
-
-def prose(text: str) -> str:
-    """``text`` in one line, with code set as code, so that Markdown shows all of it as it is."""
-    pieces = re.split(r"(`[^`]*`)", " ".join(clean(text).split()))
-    return "".join(piece if piece.startswith("`") else _set_code(piece) for piece in pieces)
-
-
-def _set_code(text: str) -> str:
-    shown, end = "", 0
-    for match in _CODE.finditer(text):
-        code = match.group()
-        # A full stop after a name ends the sentence.
-        tail = code[len(code.rstrip(".")) :]
-        shown += _escape(text[end : match.start()]) + f"`{code[: len(code) - len(tail)]}`{tail}"
-        end = match.end()
-    return shown + _escape(text[end:])
-
-
-def _escape(text: str) -> str:
-    return re.sub(r"([\\`*\[\]<>])", r"\\\1", text)
-
-
-def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose columns line up."""
-    lines = [[_in_cell(text) for text in each] for each in (head, *rows)]
-    widths = [max(3, *(len(each[i]) for each in lines)) for i in range(len(head))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "| "
-        + " | ".join(text.ljust(width) for text, width in zip(each, widths, strict=True))
-        + " |"
-        for each in lines
-    )
-
-
-def _in_cell(text: str) -> str:
-    return " ".join(clean(text).split()).replace("|", "\\|")
 
 
 def _environments(merged: Merged) -> Iterator[str]:
@@ -118,7 +79,7 @@ def _environments(merged: Merged) -> Iterator[str]:
     for name in names:
         facts[name] = _by_value(runs, partial(_package, name))
     yield "## Where"
-    yield "\n".join(f"- {name}: {prose(value)}" for name, value in facts.items())
+    yield "\n".join(f"- {word(name)}: {prose(value)}" for name, value in facts.items())
 
 
 def _package(name: str, run: Run) -> str:
@@ -169,7 +130,7 @@ def _legend(table: Matrix) -> Iterator[str]:
 
 
 def _chapter(chapter: Chapter, table: Matrix) -> Iterator[str]:
-    yield f"## {chapter.name}"
+    yield f"## {word(chapter.name)}"
     several = len(table.labels) > 1
     rows = []
     for row in chapter.rows:
@@ -204,26 +165,24 @@ def _abbreviated(text: str) -> str:
 def _claim(row: Row, runtimes: Sequence[str]) -> Iterator[str]:
     claim = row.claim
     source = claim["source"].removeprefix(f"{ARTICLE}, ")
-    if "://" in source and " " not in source:
+    if _LINK.fullmatch(clean(source)):
         source = f"<{source}>"
-    elif source != claim["source"]:
-        source = f"article, {source}"
     else:
-        source = prose(source)
-    yield f"- **{claim['id']}**: {prose(claim['sentence'])} ({source})"
+        source = f"{'' if source == claim['source'] else 'article, '}{prose(source)}"
+    yield f"- **{word(claim['id'])}**: {prose(claim['sentence'])} ({source})"
     for finding in findings(row, runtimes):
         reasons = f": {prose('; '.join(finding.reasons))}" if finding.reasons else ""
-        yield f"  - {finding.text} on {finding.where}{reasons}"
+        yield f"  - {word(finding.text)} on {word(finding.where)}{reasons}"
     if claim["instead"]:
-        yield f"  - true instead: {', '.join(claim['instead'])}"
+        yield f"  - true instead: {word(', '.join(claim['instead']))}"
 
 
 def _unexpected(table: Matrix) -> Iterator[str]:
     for verdict, labels in unexpected_together(table):
-        where = f" on Python {ranges(labels)}" if len(table.labels) > 1 else ""
+        where = f" on Python {word(ranges(labels))}" if len(table.labels) > 1 else ""
         reason = f": {prose(verdict['reason'])}" if verdict["reason"] else ""
         yield (
-            f"- **{verdict['claim']}[{verdict['runtime']}]**{where}: expected "
+            f"- **{word(verdict['claim'])}[{word(verdict['runtime'])}]**{where}: expected "
             f"{verdict['expected'] or 'nothing (none is on record)'}, found {verdict['verdict']}{reason}"
         )
     for text in blocked_together(table):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
+
+from conformance.printable import printable
 
 
 class _Console(Console):
@@ -21,12 +22,9 @@ def console_for(file: TextIO) -> Console:
     return _Console(file=file, highlight=False)
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
 def clean(text: str, encoding: str = "utf-8") -> str:
     """``text`` without control characters, and with what ``encoding`` lacks as Python escapes it."""
-    shown = _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+    shown = printable(text)
     try:
         shown.encode(encoding)
     except UnicodeEncodeError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from conformance.results.record import Record
 from conformance.results.runtimes import runtime_key
+from conformance.results.shown import shown
 from conformance.verdict import VerdictRecord
 
 
@@ -52,7 +53,9 @@ def compare(old: Record, new: Record) -> Difference:
 
     ``changed`` are the verdicts that differ, ``expectations`` those that do not but are expected
     otherwise now; ``appeared`` and ``vanished`` those that only one of the records has.
+    All of it may be shown.
     """
+    old, new = shown(old), shown(new)
     before, after = _verdicts(old), _verdicts(new)
     ids = dict.fromkeys(claim["id"] for claim in [*old["claims"], *new["claims"]])
     order = {claim: place for place, claim in enumerate(ids)}

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from conformance.results.files import write_text
 from conformance.results.record import Record
 from conformance.results.runtimes import in_order, runtimes_of
+from conformance.results.shown import shown
 from conformance.verdict import ANSWERS, VerdictRecord
 
 # What XML 1.0 cannot hold, escaped or not.
@@ -22,6 +23,7 @@ def junit(record: Record) -> str:
     that is not the one on record is a failure, no answer is an error.  The runtimes of a backend that
     is not available are suites without a case, whose property says why.
     """
+    record = shown(record)
     chapters = {claim["id"]: claim["chapter"] for claim in record["claims"]}
     why_not = {
         runtime: backend["reason"]

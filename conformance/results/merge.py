@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from conformance.results.record import EnvironmentRecord, Record
+from conformance.results.shown import shown
 
 _ASKED = re.compile(r"(?:py|python|cpython)?-?(\d)\.?(\d+)(t?)", re.IGNORECASE)
 _ASKED_PYPY = re.compile(r"pypy-?(\d)\.?(\d+)", re.IGNORECASE)
@@ -40,12 +41,12 @@ class Merged:
 
 
 def merge(records: Iterable[Record], asked: Sequence[str] = ()) -> Merged:
-    """The records side by side.
+    """The records side by side, as they may be shown.
 
     ``asked`` names Pythons as people and tox do (``3.13``, ``py313t``, ``pypy3``): those without a
     record are listed as skipped.
     """
-    ordered = sorted(records, key=_key)
+    ordered = sorted(map(shown, records), key=_key)
     short = [label(record["environment"]) for record in ordered]
     wanted = [_with_version(text) for text in map(asked_label, asked)]
     return Merged(

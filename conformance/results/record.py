@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
@@ -17,6 +18,7 @@ from jsonschema.exceptions import best_match
 
 from conformance.claim import Claim
 from conformance.conditions import PACKAGES
+from conformance.printable import one_line
 from conformance.results.files import write_text
 from conformance.results.runtimes import runtime_key
 from conformance.verdict import GrowthRecord, VerdictRecord, runtime_name
@@ -94,6 +96,10 @@ class Record(TypedDict):
 
 class BadRecord(Exception):
     """A record that cannot be used: one line that says which, why and what would do."""
+
+    def __init__(self, text: str) -> None:
+        # In one line, whatever the record holds.
+        super().__init__(one_line(text))
 
 
 def environment() -> EnvironmentRecord:
@@ -235,23 +241,31 @@ def read(path: str | os.PathLike[str]) -> Record:
     name = os.fspath(path)
     remedy = "give a file that 'conformance run --json' wrote"
     try:
-        with open(path, encoding="utf-8") as file:
-            record = json.loads(file.read(), parse_constant=_no_constant)
+        # Some editors begin a file with a mark of its encoding.
+        with open(path, encoding="utf-8-sig") as file:
+            record = json.loads(
+                file.read(),
+                parse_constant=_no_constant,
+                parse_float=_finite,
+                object_pairs_hook=_each_key_once,
+            )
+        version = record.get("schema_version") if isinstance(record, dict) else None
+        if type(version) is int and version > SCHEMA_VERSION:
+            raise BadRecord(
+                f"{name} has schema version {version}, and this conformance reads {SCHEMA_VERSION}: "
+                f"pip install --upgrade {DISTRIBUTION}"
+            )
+        wrong = problem(record)
     except FileNotFoundError:
         raise BadRecord(
             f"there is no record {name}: 'conformance run --json {name}' writes one"
         ) from None
     except OSError as error:
         raise BadRecord(f"cannot read {name}: {error.strerror or error}; {remedy}") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise BadRecord(f"{name} is nested too deeply for a record; {remedy}") from error
+    except ValueError as error:
         raise BadRecord(f"{name} is not JSON: {_short(str(error))}; {remedy}") from error
-    version = record.get("schema_version") if isinstance(record, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise BadRecord(
-            f"{name} has schema version {version}, and this conformance reads {SCHEMA_VERSION}: "
-            f"pip install --upgrade {DISTRIBUTION}"
-        )
-    wrong = problem(record)
     if wrong is not None:
         raise BadRecord(f"{name} is not a valid record: {wrong}; {remedy}")
     return cast("Record", record)
@@ -262,6 +276,10 @@ def _disagreement(record: Record) -> str | None:
     names = [backend["name"] for backend in record["backends"]]
     available = {backend["name"] for backend in record["backends"] if backend["available"]}
     judged = [f"{verdict['claim']}[{verdict['runtime']}]" for verdict in record["verdicts"]]
+    for number, claim in enumerate(record["claims"]):
+        twice = _repeated(claim["libraries"])
+        if twice is not None:
+            return f"claims[{number}].libraries: {twice} is there twice"
     for what, listed in (("claims", ids), ("backends", names), ("verdicts", judged)):
         twice = _repeated(listed)
         if twice is not None:
@@ -294,14 +312,28 @@ def _repeated(names: Sequence[str]) -> str | None:
 def _place(path: Iterable[str | int]) -> str:
     """Where in the record, as in ``verdicts[3].claim``."""
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return steps.lstrip(".") or "the whole"
+    return _short(steps.lstrip(".")) or "the whole"
 
 
 def _short(message: str) -> str:
     """``message`` in one line that a terminal can take: jsonschema's may quote half the record."""
-    line = " ".join(message.split())
+    line = one_line(message)
     return line if len(line) <= 160 else f"{line[:60]} … {line[-96:]}"
 
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no number of JSON's")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{_short(text)} is too large a number")
+    return number
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(f"{_repeated([key for key, _ in pairs])!r} is there twice in one object")
+    return found

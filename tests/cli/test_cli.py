@@ -215,6 +215,7 @@ def test_report_and_diff(tmp_path: Path) -> None:
         each["as_expected"] = each["verdict"] == each["expected"]
     (tmp_path / "new.json").write_text(json.dumps(record))
     conformance("diff", "records/old.json", "new.json", cwd=tmp_path, expect=1)
+    (tmp_path / "records" / "package.json").write_text("{}")
     ran = conformance(
         "report", "records", "--output", "out", "--python", "3.10", "--python", "2.7", cwd=tmp_path
     )
@@ -222,6 +223,9 @@ def test_report_and_diff(tmp_path: Path) -> None:
     assert "NEST-03" in text
     assert "2.7" in text, "a Python that was skipped must be listed"
     assert "2.7" in ran.stdout
+    assert "conformance report: passed over: records/package.json is not a valid" in ran.stderr
+    ran = conformance("report", "records/package.json", "--output", "out", cwd=tmp_path, expect=2)
+    assert len(ran.stderr.splitlines()) == 1
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="cancelling() came with Python 3.11")

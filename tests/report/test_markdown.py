@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.report.markdown import grid, heads, markdown, prose
+from conformance.report.markdown import heads, markdown
+from conformance.report.prose import prose
 from conformance.results.merge import merge, single
 from conformance.results.record import Record
 from tests.results.samples import claim, record, records, verdict
@@ -99,26 +99,6 @@ def test_a_page_of_two_pythons_is_this() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain words, 3 < 4 * 5", "plain words, 3 `<` 4 `*` 5"),
-        ("Ask asyncio.current_task().cancelled().", "Ask `asyncio.current_task().cancelled()`."),
-        (
-            "await wait_for(cleanup(), timeout=2.0) bounds it",
-            "await `wait_for(cleanup(), timeout=2.0)` bounds it",
-        ),
-        ("an __aexit__ that awaits", "an `__aexit__` that awaits"),
-        ("with return_exceptions=True, it", "with `return_exceptions=True`, it"),
-        ("`a * b` and [x]", "`a * b` and \\[x\\]"),
-        ("a lone ` tick\nand lines", "a lone \\` tick and lines"),
-        ("(in words)", "(in words)"),
-    ],
-)
-def test_code_is_set_as_code_and_the_rest_shows_as_it_is(text: str, shown: str) -> None:
-    assert prose(text) == shown
-
-
 def test_a_column_is_named_in_short_only_after_its_own_backend() -> None:
     assert heads(
         ["asyncio", "asyncio+debug", "anyio/asyncio+debug", "anyio/asyncio+x", "trio"]
@@ -129,14 +109,6 @@ def test_a_column_is_named_in_short_only_after_its_own_backend() -> None:
         "+x",
         "trio",
     ]
-
-
-@given(st.lists(st.lists(st.text(), min_size=2, max_size=2)))
-def test_a_tables_columns_line_up_whatever_is_in_them(rows: list[list[str]]) -> None:
-    lines = grid(["a", "b"], rows).split("\n")
-    assert len(lines) == len(rows) + 2
-    assert len({len(line) for line in lines}) == 1
-    assert all(line.replace("\\|", "").count("|") == 3 for line in lines)
 
 
 @given(st.lists(records(), max_size=3))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.results.merge import asked_label, label, merge, parse_label, single
 from conformance.results.record import Record
+from conformance.results.shown import shown
 from tests.results.samples import environment, record, records
 
 
@@ -56,7 +59,8 @@ def test_what_was_asked_for_and_run_is_not_skipped_though_it_ran_twice() -> None
 def test_every_record_is_kept_once_under_a_label_of_its_own(made: list[Record]) -> None:
     merged = merge(made)
     assert len(set(merged.labels)) == len(made)
-    assert sorted(id(run.record) for run in merged.runs) == sorted(map(id, made))
+    kept = sorted(json.dumps(run.record) for run in merged.runs)
+    assert kept == sorted(json.dumps(shown(each)) for each in made)
 
 
 @given(st.lists(records(), max_size=3), st.randoms(use_true_random=False))

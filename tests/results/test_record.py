@@ -168,7 +168,12 @@ def test_nothing_is_listed_twice(part: str) -> None:
         (b'{"schema_version": 1', "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
         (b"NaN", "is not JSON"),
-        (b"[" * 200_000, "is not JSON"),
+        (b"[" * 200_000, "is nested too deeply"),
+        (b'{"a": {"b": 1, "c": 2, "b": 1}}', "'b' is there twice in one object"),
+        (b'{"a": -Infinity}', "-Infinity is no number of JSON's"),
+        (b'{"a": 1e400}', "1e400 is too large a number"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
+        ('{"\u202e\\u001b[31m": 1}'.encode(), "\\u202e\\x1b[31m"),
         (b"[]", "not a valid record"),
         (b"null", "not a valid record"),
         (b"{}", "not a valid record"),
@@ -183,6 +188,34 @@ def test_what_is_no_record_is_refused_in_one_line(tmp_path: Path, text: bytes, s
     line = refusal(path)
     assert said in line
     assert len(line) < len(str(path)) + 400
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_record(tmp_path: Path) -> None:
+    made = record([verdict("NEST-01")])
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(made), encoding="utf-8-sig")
+    assert read(path) == made
+
+
+@pytest.mark.parametrize(
+    ("part", "place", "key", "value"),
+    [
+        ("claims", 0, "id", "x" * 1001),
+        ("claims", 0, "chapter", " "),
+        ("claims", 0, "libraries", ["trio", "trio"]),
+        ("verdicts", 0, "seconds", 10**400),
+        ("verdicts", 0, "examples", 10**20),
+        ("run", None, "seconds", 1e300),
+        ("environment", None, "packages", {"": "1.0"}),
+    ],
+)
+def test_what_no_table_can_show_is_no_record(
+    part: str, place: int | None, key: str, value: object
+) -> None:
+    made = record([verdict("NEST-01")])
+    where: Any = cast("dict[str, Any]", made)[part]
+    (where if place is None else where[place])[key] = value
+    assert part in (problem(made) or "")
 
 
 def test_a_record_that_is_missing_or_a_directory_is_refused(tmp_path: Path) -> None:

@@ -1,336 +1,94 @@
-"""The command line: what may be said, and what a wrong call is told."""
+"""The command line: from a call to its exit code, whatever happens on the way."""
 
 from __future__ import annotations
 
-import argparse
-import os
+# Nothing else: what takes time to import is imported where Ctrl-C has an answer.
 import sys
-import traceback
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import NoReturn
 
-from conformance import commands, deviation_commands
-from conformance.backends.discovery import BadBackend
-from conformance.claim import LIBRARIES
-from conformance.commands import BadCall
-from conformance.judging.child import PATIENCE
-from conformance.judging.collect import BadClaims
-from conformance.judging.deviations import BadDeviations
-from conformance.judging.effort import LARGE, PROFILES, SMALL
-from conformance.results.files import CannotWrite
-from conformance.results.record import BadRecord, conformance_version
-
-_EPILOG = """\
-exit codes:
-  0    every verdict is the one on record
-  1    some verdict is not (diff: something changed)
-  2    the call was wrong: one line says what was not found, and what there is
-  3    the run could not be completed
-  130  interrupted: what was judged by then is recorded and shown
-"""
-
-_EXAMPLES = """\
-examples:
-  conformance run                             every claim on every backend that is installed
-  conformance run 'GATHER-*' LAW-NEST-03      only these claims
-  conformance run --backend asyncio+uvloop --library anyio
-  conformance run --loop mypkg:new_event_loop only your own event loop
-  conformance run --loop tests/conftest.py    the loops that your tests are run on
-  conformance run --json run.json --junit run.xml
-"""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a call in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line says, and end the process with its exit code."""
-    # A loop of one's own is found where Python would find it: in the working directory.
-    with suppress(OSError):  # it may have been removed
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-    options = _parser().parse_args(arguments)
-    code: int | None = None
     try:
-        code = options.command(options)
-        sys.stdout.flush()
-    except (BadCall, BadBackend, BadClaims, BadDeviations, BadRecord, CannotWrite) as error:
-        # In one line, whatever a module of somebody else's said when it was imported.
-        print(f"conformance {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
-        code = 2
-    except BrokenPipeError:
-        # Somebody reads only the first lines: nothing is wrong.
-        code = code or 0
+        code = _code(arguments)
     except KeyboardInterrupt:
+        # It came as early, or as late, as that.
+        sys.stderr.write("conformance: interrupted\n")
         code = 130
-    except Exception:
-        # A mistake of ours must not look like a verdict: Python's own exit code for it is 1.
-        traceback.print_exc()
-        code = 3
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would complain at its end about what nobody reads.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="conformance",
-        description="The executable law of cancellation in Python's async world.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=conformance_version())
-    calls = parser.add_subparsers(
-        dest="name", required=True, metavar="COMMAND", parser_class=_Parser
-    )
-    _run(calls)
-    _list(calls)
-    _explain(calls)
-    _deviations(calls)
-    _report(calls)
-    _diff(calls)
-    return parser
+def _code(arguments: Sequence[str] | None) -> int:
+    from conformance.ending import finish, prepare
+
+    prepare()
+    name = ["conformance"]
+    code = _done(arguments, name)
+    return finish(" ".join(name), code)
 
 
-_Calls = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public name for it
+def _done(arguments: Sequence[str] | None, name: list[str]) -> int:
+    """Do it: the exit code.  ``name`` becomes what the command is called."""
+    from conformance.ending import BAD_CALL, NO_ANSWER, exit_code, in_words, say
 
-
-def _run(calls: _Calls[_Parser]) -> None:
-    run = calls.add_parser(
-        "run",
-        help="judge claims on every backend, and show the matrix",
-        description="Judge claims on every backend that is installed, and show the matrix.",
-        epilog=f"{_EXAMPLES}\n{_EPILOG}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    run.add_argument(
-        "patterns",
-        nargs="*",
-        metavar="PATTERN",
-        help="ids of claims, as globs ('GATHER-*'); all if none is given",
-    )
-    _add_where(run)
-    _add_deviations(run)
-    _add_effort(run)
-    output = run.add_argument_group("records")
-    output.add_argument("--json", metavar="PATH", help="write the record of the run")
-    output.add_argument("--junit", metavar="PATH", help="write it as JUnit XML")
-    run.set_defaults(command=commands.run)
-
-
-def _add_effort(parser: argparse.ArgumentParser) -> None:
-    effort = parser.add_argument_group("how hard to try")
-    effort.add_argument(
-        "--profile",
-        choices=list(PROFILES),
-        default="default",
-        help="examples for each claim that is too big to enumerate whole: "
-        + ", ".join(f"{name} {count}" for name, count in PROFILES.items()),
-    )
-    effort.add_argument("--examples", type=_count, metavar="N", help="that many examples instead")
-    effort.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="what everything drawn follows from (0): the same seed gives the same run",
-    )
-    effort.add_argument(
-        "--size",
-        type=_count,
-        metavar="N",
-        help="run all programs up to this size, and draw larger ones "
-        f"({SMALL}; {LARGE} where only laws about programs are judged: some 100,000 runs, "
-        "a minute a backend)",
-    )
-    effort.add_argument(
-        "--jobs",
-        type=_count,
-        default=2,
-        metavar="N",
-        help="backends judged at a time, each in a process of its own (2)",
-    )
-    effort.add_argument(
-        "--patience",
-        type=_seconds,
-        default=PATIENCE,
-        metavar="SECONDS",
-        help="how long nothing may be heard of a claim before it counts as hung, and the rest is "
-        f"judged in a new process ({PATIENCE:g}; halved by every hang, down to 10)",
-    )
-    effort.add_argument(
-        "--no-supervision",
-        action="store_true",
-        help="judge in this one process, for a debugger: what hangs or crashes does so here",
-    )
-
-
-def _add_where(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where to judge")
-    where.add_argument(
-        "--backend",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only on this backend, as in asyncio+uvloop (repeatable)",
-    )
-    where.add_argument(
-        "--library",
-        action="append",
-        default=[],
-        choices=LIBRARIES,
-        help="only as stated in this library (repeatable)",
-    )
-    where.add_argument(
-        "--loop",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="MODULE:FACTORY adds the backend asyncio+FACTORY, whose event loops FACTORY() makes; "
-        "a file such as tests/conftest.py those that it declares, for pytest-asyncio or anyio "
-        "(FILE::NAME one of them); if no backend is named, only these are judged (repeatable)",
-    )
-
-
-def _add_deviations(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--deviations",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="known breaches of laws, beside the package's own; of several files a later one wins "
-        "(repeatable)",
-    )
-
-
-def _list(calls: _Calls[_Parser]) -> None:
-    parser = calls.add_parser(
-        "list",
-        help="every claim: id, sentence, source, libraries, expectation",
-        description="List every claim.",
-    )
-    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="ids as globs; all if none")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    _add_deviations(parser)
-    parser.set_defaults(command=commands.list_claims)
-
-
-def _explain(calls: _Calls[_Parser]) -> None:
-    parser = calls.add_parser(
-        "explain",
-        help="one claim: sentence, verdicts, why, the law instead, programs that show it, the code",
-        description="Say all that there is to say of one claim; it is judged here, quickly.",
-    )
-    parser.add_argument("id", metavar="ID", help="the claim's id, as in NEST-03")
-    _add_where(parser)
-    _add_deviations(parser)
-    parser.set_defaults(command=commands.explain)
-
-
-_UPDATE = """\
-Judge claims, and change FILE so that it says what was seen: an entry is added for each law that is
-broken otherwise than on record, and removed if it no longer happens. Comments and order stay.
-An entry that is added is for the versions that are installed, and asks you to say why and to name the
-issue.
-"""
-
-
-def _deviations(calls: _Calls[_Parser]) -> None:
-    parser = calls.add_parser(
-        "deviations",
-        help="known breaches of laws: list them, or update the file with what is seen",
-        description="Known breaches of laws.",
-    )
-    actions = parser.add_subparsers(
-        dest="action", required=True, metavar="ACTION", parser_class=_Parser
-    )
-    listing = actions.add_parser(
-        "list",
-        help="what is on record, and where it fits here",
-        description="List what is on record, and where it fits here.",
-    )
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    _add_deviations(listing)
-    listing.set_defaults(command=deviation_commands.show)
-    updating = actions.add_parser(
-        "update",
-        help="judge, and write what was seen",
-        description=_UPDATE,
-        epilog="The file that changes is the last --deviations FILE; in a checkout, if none is given, "
-        "the package's own.\nexit codes:\n  0    the file says what was seen\n"
-        "  1    something else differs: each line that begins with 'left' says what",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    updating.add_argument(
-        "patterns", nargs="*", metavar="PATTERN", help="ids of claims, as globs; all if none"
-    )
-    _add_where(updating)
-    _add_deviations(updating)
-    _add_effort(updating)
-    updating.set_defaults(command=deviation_commands.record)
-
-
-def _report(calls: _Calls[_Parser]) -> None:
-    parser = calls.add_parser(
-        "report",
-        help="one matrix from the records of many Pythons",
-        description="Merge records into MATRIX.md, and show the matrix.",
-    )
-    parser.add_argument(
-        "records",
-        nargs="+",
-        metavar="RESULTS.json",
-        help="records that 'conformance run --json' wrote, or folders of them",
-    )
-    parser.add_argument("--output", required=True, metavar="DIR", help="where to write MATRIX.md")
-    parser.add_argument(
-        "--python",
-        action="append",
-        default=[],
-        metavar="VERSION",
-        help="a Python that the matrix should have (3.13, 3.13t, PyPy): listed as skipped if no "
-        "record is of it (repeatable)",
-    )
-    parser.set_defaults(command=commands.report)
-
-
-def _diff(calls: _Calls[_Parser]) -> None:
-    parser = calls.add_parser(
-        "diff",
-        help="what changed between two records; exit code 1 if something did",
-        description="Show what changed between two records; exit code 1 if something did.",
-    )
-    parser.add_argument("old", metavar="OLD.json")
-    parser.add_argument("new", metavar="NEW.json")
-    parser.set_defaults(command=commands.diff)
-
-
-def _seconds(text: str) -> float:
     try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    # What is longer than a day, timers of C may not be able to count.
-    if not 0 < number <= 86_400:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of seconds up to a day, as in 30 or 2.5"
+        here = _working_directory()
+        if here is None:
+            say("conformance: the working directory is gone: change to one that is there")
+            return NO_ANSWER
+        from conformance.arguments import REFUSALS, parsed
+
+        _look_into(here)
+        options = parsed(arguments)
+        name.append(options.name)
+        try:
+            return int(options.command(options))
+        except REFUSALS as error:
+            say(f"{' '.join(name)}: {error}")
+            return BAD_CALL
+    except SystemExit as end:
+        # From the parser, which has said why.
+        return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt as interrupt:
+        say(f"{' '.join(name)}: {in_words(interrupt)}")
+        return exit_code(interrupt)
+    except (OSError, MemoryError) as error:
+        # The machine's doing: what is wrong with a call is known before.
+        from conformance.lacking import lacking
+
+        lack = lacking(error)
+        why = f"{str(error) or type(error).__name__}" + (
+            f": there is no more {lack}" if lack else ""
         )
-    return number
+        say(f"{' '.join(name)}: the run could not be completed: {why}")
+        return NO_ANSWER
+    except Exception:
+        # A mistake of ours must not look like a verdict: Python's own exit code for it is 1.
+        import traceback
+
+        from conformance.printable import printable
+
+        print(printable(traceback.format_exc()), end="", file=sys.stderr)
+        say(f"{' '.join(name)}: this is a mistake of this package's own: please report it")
+        return NO_ANSWER
 
 
-def _count(text: str) -> int:
+def _working_directory() -> str | None:
+    import os
+
     try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return number
+        return os.getcwd()
+    except FileNotFoundError:
+        # Much of what is imported would ask, and not take that.
+        return None
+
+
+def _look_into(folder: str) -> None:
+    """Let a loop of one's own be found where Python would find it."""
+    from conformance.backends.interpreter import looks_into_the_working_directory
+
+    if looks_into_the_working_directory() and folder not in sys.path:
+        sys.path.insert(0, folder)

@@ -12,11 +12,11 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -24,6 +24,14 @@ from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, usable_here
 from conformance.backends.interpreter import has_assertions
 from conformance.claim import Claim, Expect, Library
+from conformance.ending import (
+    AS_EXPECTED,
+    NO_ANSWER,
+    UNEXPECTED,
+    exit_code,
+    in_words,
+    say,
+)
 from conformance.judging import collect
 from conformance.judging.deviations import Deviation, Deviations, check, load
 from conformance.judging.effort import PROFILES, Effort, size_for
@@ -31,14 +39,21 @@ from conformance.judging.judge import example, judge
 from conformance.judging.plan import Listener, Outcome, Plan
 from conformance.judging.plan import Progress as Heard
 from conformance.judging.supervisor import in_one_process, supervise
-from conformance.printable import one_line
+from conformance.printable import counted, printable
 from conformance.report import difference as difference_report
 from conformance.report.explain import explain as print_explanation
 from conformance.report.markdown import markdown
 from conformance.report.plain import console_for, line
 from conformance.report.terminal import show
 from conformance.results.compare import compare
-from conformance.results.files import CannotWrite, check_writable, write_text
+from conformance.results.files import (
+    CannotWrite,
+    check_writable,
+    descriptor_of,
+    is_standard_output,
+    same_file,
+    write_text,
+)
 from conformance.results.gather import gather
 from conformance.results.junit import write_junit
 from conformance.results.merge import merge, single
@@ -53,8 +68,6 @@ from conformance.results.record import (
 )
 from conformance.verdict import Example, VerdictRecord, runtime_name
 
-AS_EXPECTED, UNEXPECTED, BAD_CALL, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
-
 
 class BadCall(Exception):
     """A call that cannot be followed: one line that says what was not found, and what there is."""
@@ -64,15 +77,18 @@ def run(options: Namespace) -> int:
     """Judge claims, record the verdicts, show the matrix."""
     claims = chosen_claims(options.patterns)
     known_deviations(options)
+    outputs = [path for path in (options.json, options.junit) if path is not None]
+    _check_outputs(outputs, options.deviations)
     backends = chosen_backends(options)
     plan = planned(options, claims, backends)
-    for path in filter(None, (options.json, options.junit)):
-        _make_folder(Path(path).parent)
+    for path in outputs:
+        if descriptor_of(path) is None:
+            _make_folder(Path(path).parent)
         check_writable(path)
 
     outcome = Outcome()
     started, begun = datetime.now(timezone.utc), time.monotonic()
-    interrupted = not judged(plan, outcome, options)
+    interrupt = judged(plan, outcome, options)
     record = make_record(
         outcome.verdicts,
         claims,
@@ -90,20 +106,45 @@ def run(options: Namespace) -> int:
             seconds=time.monotonic() - begun,
         ),
     )
-    try:
-        if options.json:
-            write(record, options.json)
-        if options.junit:
-            write_junit(record, options.junit)
-    finally:
-        # Shown even if a disk is full by now; and nobody reading on changes no exit code.
-        with suppress(BrokenPipeError):
-            _show(record, outcome)
-    if interrupted:
-        done = len(record["verdicts"])
-        print(f"interrupted: {done} of {plan.size} verdicts were had", file=sys.stderr)
-        return INTERRUPTED
-    return _exit_code(record, outcome, plan)
+    lost = False
+    for writing, path in ((write, options.json), (write_junit, options.junit)):
+        try:
+            if path is not None:
+                writing(record, path)
+        except CannotWrite as error:
+            # The disk is full by now, say: the other is written, and all is shown.
+            say(f"conformance run: {error}")
+            lost = True
+    if interrupt is None or outcome.verdicts:
+        _show(record, outcome, sys.stderr if any(map(is_standard_output, outputs)) else sys.stdout)
+    if interrupt is not None:
+        say(_how_far(interrupt, plan, outcome))
+        return exit_code(interrupt)
+    code = _exit_code(record, outcome, plan)
+    return NO_ANSWER if lost else code
+
+
+def _check_outputs(outputs: Sequence[str], inputs: Sequence[str]) -> None:
+    """Raise :class:`BadCall` if what is written to one file would spoil another."""
+    for number, path in enumerate(outputs):
+        for other in [*outputs[:number], *inputs]:
+            if same_file(path, other):
+                what = (
+                    f"{other} and {path} are the same file"
+                    if path != other
+                    else f"{path} is there twice"
+                )
+                raise BadCall(f"{what}: give each file a name of its own")
+
+
+def _how_far(interrupt: KeyboardInterrupt, plan: Plan, outcome: Outcome) -> str:
+    """How far a run came that was interrupted."""
+    done = len(outcome.verdicts)
+    if done == plan.size:
+        return (
+            f"{in_words(interrupt)}: every verdict was had; what grows is not known of all backends"
+        )
+    return f"{in_words(interrupt)}: {done} of {counted(plan.size, 'verdict')}"
 
 
 def chosen_backends(options: Namespace) -> list[Backend]:
@@ -153,17 +194,17 @@ def planned(options: Namespace, claims: Sequence[Claim], backends: Sequence[Back
     return plan
 
 
-def judged(plan: Plan, outcome: Outcome, options: Namespace) -> bool:
-    """Judge what ``plan`` says, and fill ``outcome``; ``False`` if somebody interrupted it."""
+def judged(plan: Plan, outcome: Outcome, options: Namespace) -> KeyboardInterrupt | None:
+    """Judge what ``plan`` says, and fill ``outcome``; what interrupted it, if it was interrupted."""
     try:
         with _progress(plan) as listen:
             if options.no_supervision:
                 in_one_process(plan, outcome, listen)
             else:
                 supervise(plan, outcome, jobs=options.jobs, listen=listen)
-    except KeyboardInterrupt:
-        return False
-    return True
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    return None
 
 
 def known_deviations(options: Namespace) -> Deviations:
@@ -174,7 +215,7 @@ def known_deviations(options: Namespace) -> Deviations:
     deviations = load(options.deviations)
     check(deviations.entries, collect.all_claims())
     for warning in deviations.warnings:
-        print(f"conformance {options.name}: warning: {warning}", file=sys.stderr)
+        say(f"conformance {options.name}: warning: {warning}")
     return deviations
 
 
@@ -182,8 +223,8 @@ def is_complete(outcome: Outcome, plan: Plan) -> bool:
     """Whether every verdict was had; if not, a line to standard error says so."""
     missing = plan.size - len(outcome.verdicts)
     if missing or outcome.failures:
-        why = f"{missing} of {plan.size} verdicts are missing" if missing else "see above"
-        print(f"the run could not be completed: {why}", file=sys.stderr)
+        why = f"{missing} of {counted(plan.size, 'verdict')} missing" if missing else "see above"
+        say(f"the run could not be completed: {why}")
     return not missing and not outcome.failures
 
 
@@ -194,8 +235,8 @@ def _exit_code(record: Record, outcome: Outcome, plan: Plan) -> int:
     return UNEXPECTED if wrong else AS_EXPECTED
 
 
-def _show(record: Record, outcome: Outcome) -> None:
-    console = console_for(sys.stdout)
+def _show(record: Record, outcome: Outcome, file: TextIO) -> None:
+    console = console_for(file)
     for text in (*outcome.messages, *outcome.failures):
         console.rule()
         line(console, text)
@@ -332,7 +373,7 @@ def explain(options: Namespace) -> int:
         deviations=deviations.of(claim.id),
     )
     for failure in outcome.failures:
-        print(failure, file=sys.stderr)
+        print(printable(failure), file=sys.stderr)
     if outcome.failures:
         return NO_ANSWER
     return AS_EXPECTED if all(each["as_expected"] for each in verdicts) else UNEXPECTED
@@ -342,7 +383,7 @@ def report(options: Namespace) -> int:
     """Merge records into MATRIX.md, and show the matrix."""
     found = gather(options.records)
     for note in found.notes:
-        print(f"conformance report: {one_line(note)}", file=sys.stderr)
+        say(f"conformance report: {note}")
     merged = merge(found.records, options.python)
     folder = Path(options.output)
     _make_folder(folder)
@@ -354,8 +395,7 @@ def report(options: Namespace) -> int:
 def diff(options: Namespace) -> int:
     """What changed between two records."""
     difference = compare(read(options.old), read(options.new))
-    with suppress(BrokenPipeError):  # nobody reading on changes no exit code
-        difference_report.show(difference, console_for(sys.stdout))
+    difference_report.show(difference, console_for(sys.stdout))
     return UNEXPECTED if difference.any else AS_EXPECTED
 
 

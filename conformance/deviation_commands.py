@@ -14,7 +14,8 @@ from rich.console import Console
 from conformance import commands
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose
-from conformance.commands import AS_EXPECTED, INTERRUPTED, NO_ANSWER, UNEXPECTED, BadCall
+from conformance.commands import BadCall
+from conformance.ending import AS_EXPECTED, NO_ANSWER, UNEXPECTED, exit_code, in_words, say
 from conformance.judging.deviations import (
     PACKAGE_FILE,
     Deviation,
@@ -94,9 +95,10 @@ def record(options: Namespace) -> int:
     deviations = commands.known_deviations(options)
     plan = commands.planned(options, claims, commands.chosen_backends(options))
     outcome = Outcome()
-    if not commands.judged(plan, outcome, options):
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
+    interrupt = commands.judged(plan, outcome, options)
+    if interrupt is not None:
+        say(f"{in_words(interrupt)}: nothing was written")
+        return exit_code(interrupt)
     console = console_for(sys.stdout)
     for failure in outcome.failures:
         line(console, failure)

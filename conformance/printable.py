@@ -29,3 +29,8 @@ def one_line(text: object) -> str:
     """The text of ``text`` in one line that is fit to be shown."""
     # Escaped first: some of them break lines.
     return " ".join(printable(str(text)).split())
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 example``, ``1,000 examples``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -15,6 +15,7 @@ ROOT = Path(conformance.__file__).parent
 ROOMS = (
     ("__main__",),
     ("cli",),
+    ("arguments",),
     ("deviation_commands",),
     ("commands",),
     ("report",),
@@ -25,6 +26,8 @@ ROOMS = (
     ("backends",),
     ("claim",),
     ("conditions",),
+    ("ending",),
+    ("lacking",),
     ("printable",),
     ("verdict",),
 )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from conformance.printable import one_line
+
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -22,7 +24,7 @@ class BadBackend(Exception):
 
     def __init__(self, text: str) -> None:
         # In one line, whatever a module of somebody else's said.
-        super().__init__(" ".join(text.split()))
+        super().__init__(one_line(text))
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,15 @@ def load_factory(spec: str, *, keep: bool = False) -> tuple[LoopFactory, bool]:
 
     What it made then is closed, or if ``keep`` it is the first loop that comes from it: one that
     hangs or crashes as it is closed does so while it is judged.
-    Raises :class:`BadBackend` if it cannot be had, or what it makes is no event loop.
+    Raises :class:`BadBackend` if it cannot be had, or what it makes is no event loop; and, but for
+    ``keep``, if it does not make a new one each time.
     """
     factory, loop = try_factory(spec)
     if not keep:
-        with suppress(Exception):  # how it closes is judged
-            loop.close()
+        for made in (make_another(spec, factory, loop), loop):
+            with suppress(Exception):  # how it closes is judged
+                if made is not None:
+                    made.close()
         return factory, derived(loop)
     tried = [loop]
 
@@ -120,7 +125,32 @@ def try_factory(spec: str) -> tuple[LoopFactory, asyncio.AbstractEventLoop]:
             f"{spec}() returned {type(loop).__name__}, which is no asyncio event loop "
             f"(it has no {missing[0]}())"
         )
+    closed = False
+    with suppress(Exception):  # a loop of another make need not say
+        closed = bool(getattr(loop, "is_closed", bool)())
+    if closed:
+        raise BadBackend(
+            f"{spec}() returned a loop that is closed: it must return a new event loop each time"
+        )
     return factory, loop
+
+
+def make_another(
+    spec: str, factory: LoopFactory, first: asyncio.AbstractEventLoop
+) -> asyncio.AbstractEventLoop | None:
+    """One loop more of ``factory``'s making; ``None`` if it makes none while there is the first.
+
+    Raises :class:`BadBackend` if it is ``first``.
+    """
+    again: asyncio.AbstractEventLoop | None = None
+    with suppress(Exception, SystemExit):
+        again = factory()
+    if again is first:
+        raise BadBackend(
+            f"{spec}() returned the same loop twice: it must return a new event loop each time, for "
+            "each example has one of its own"
+        )
+    return again
 
 
 def find(spec: str) -> Any:

@@ -25,6 +25,7 @@ from conformance.backends.load import (
     derived,
     distribution_of,
     look,
+    make_another,
     try_factory,
 )
 
@@ -69,39 +70,58 @@ def _ask(what: str, specs: Iterable[str]) -> dict[str, dict[str, Any]]:
     specs = list(dict.fromkeys(specs))
     if not specs:
         return {}
+    running: list[subprocess.Popen[bytes]] = []
     with ThreadPoolExecutor(min(_AT_A_TIME, len(specs))) as pool:
-        return dict(zip(specs, pool.map(partial(_answer, what), specs), strict=True))
+        try:
+            answers = list(pool.map(partial(_answer, what, running), specs))
+        except BaseException:
+            # Somebody does not want to wait for what may hang.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                _kill(process)
+            raise
+    return dict(zip(specs, answers, strict=True))
 
 
-def _answer(what: str, spec: str) -> dict[str, Any]:
-    """What a process of its own says of ``spec``."""
-    with tempfile.TemporaryFile() as errors:
+def _answer(what: str, running: list[subprocess.Popen[bytes]], spec: str) -> dict[str, Any]:
+    """What a process of its own says of ``spec``; it is one of ``running`` meanwhile."""
+    # Not pipes: what it starts may hold these open for ever.
+    with tempfile.TemporaryFile() as says, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603  # our own command
             interpreter.command(_BOOTSTRAP, what, spec),
             env=interpreter.environment(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # Not a pipe: what it starts may hold that open for ever.
+            stdout=says,
             stderr=errors,
-            text=True,
-            encoding="utf-8",
+            start_new_session=True,
         )
-        with process:
-            try:
-                said, _ = process.communicate(timeout=SECONDS)
-                ended = _ended_by(process.returncode)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                said, _ = process.communicate()
-                ended = f"did not return within {SECONDS:g} s"
+        running.append(process)
+        try:
+            ended = _ended_by(process.wait(SECONDS))
+        except subprocess.TimeoutExpired:
+            ended = f"did not return within {SECONDS:g} s"
+            _kill(process)
+            process.wait()
         ended += _last_words(errors)
-    answers = [line for line in said.splitlines() if line.startswith("{")]
+        says.seek(0)
+        said = says.read().decode("utf-8", "replace")
+    answers = [line for line in said.splitlines() if line.startswith("{") and line.endswith("}")]
     if answers:
         answer: dict[str, Any] = json.loads(answers[-1])
         return answer
     if what == "look":
         return {"why_not": f"{spec} cannot be imported: {ended}"}
     return {"why_not": f"{spec} cannot be used: {ended}; it must return a new event loop"}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End ``process`` and what it started."""
+    if sys.platform == "win32":
+        process.kill()
+    elif process.returncode is None:
+        # It leads a group of its own; its end may have come first, which macOS says in another way.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _ended_by(code: int) -> str:
@@ -137,6 +157,8 @@ def main() -> None:
             factory, loop = try_factory(spec)
             # It is not closed: how it does that is judged.
             tell(package=distribution_of(factory), derived=derived(loop))
+            # If that hangs or crashes, what was told stands.
+            make_another(spec, factory, loop)
     except BadBackend as error:
         tell(why_not=str(error))
     answers.flush()

@@ -56,8 +56,10 @@ def supervise(
             child.kill()
         for child in running:
             child.close()
-    _sort(plan, outcome)
-    outcome.growth = {name: each for name, each in outcome.growth.items() if worth_telling(each)}
+        _sort(plan, outcome)
+        outcome.growth = {
+            name: each for name, each in outcome.growth.items() if worth_telling(each)
+        }
 
 
 def in_one_process(plan: Plan, outcome: Outcome, listen: Listener = lambda progress: None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console
@@ -9,17 +11,22 @@ from rich.text import Text
 
 from conformance.printable import printable
 
-
-class _Console(Console):
-    """A console that leaves it to its caller what a reader's end means; rich ends the process."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+PIPED = 100
+"""Columns of what is read in a file, a pager or the log of a CI, where nothing says how many there are."""
 
 
 def console_for(file: TextIO) -> Console:
-    """A console on ``file``.  Printing raises ``BrokenPipeError`` when nobody reads on."""
-    return _Console(file=file, highlight=False)
+    """A console on ``file``, as wide as its terminal, or as ``COLUMNS`` says."""
+    # rich would ask any terminal that there is, and take a dumb one for 80 columns wide.
+    width, height = PIPED, 25
+    with suppress(OSError, ValueError):  # it is no terminal
+        size = os.get_terminal_size(file.fileno())
+        # Some that are none in truth say 0.
+        width, height = size.columns or width, size.lines or height
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        width = int(columns)
+    return Console(file=file, width=width, height=height, highlight=False)
 
 
 def clean(text: str, encoding: str = "utf-8") -> str:
@@ -42,14 +49,8 @@ def line(console: Console, text: str | Text = "", style: str = "", *, wrap: bool
 
 
 def paragraph(console: Console, text: str, indent: int = 0, style: str = "") -> None:
-    """Print ``text`` wrapped to the width of a terminal, indented; as one line where there is none.
-
-    What is piped is read by programs: ``grep`` should find a sentence whole.
-    """
+    """Print ``text`` wrapped to the console's width, indented."""
     pad = " " * indent
-    if not console.is_terminal:
-        line(console, pad + text, style)
-        return
     shown = Text(clean(text, console.encoding), style=style)
     for part in shown.wrap(console, max(20, console.width - indent)):
         part.rstrip()

@@ -95,4 +95,35 @@ async def coroutine() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
+_ONE = asyncio.SelectorEventLoop()
+
+
+def same() -> asyncio.AbstractEventLoop:
+    return _ONE
+
+
+def closed() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    return loop
+
+
+def one_at_a_time(made: list[asyncio.AbstractEventLoop] = []) -> asyncio.AbstractEventLoop:  # noqa: B006  # it remembers
+    if made and not made[-1].is_closed():
+        raise RuntimeError("there is a loop already")
+    made.append(asyncio.SelectorEventLoop())
+    return made[-1]
+
+
+def coloured() -> asyncio.AbstractEventLoop:
+    raise ValueError("\x1b[31mred\x1b]0;title\x07 \u202edrawkcab")
+
+
+def twice_dies(made: list[None] = []) -> asyncio.AbstractEventLoop:  # noqa: B006  # it remembers
+    made.append(None)
+    if len(made) == 2:
+        os._exit(7)
+    return asyncio.SelectorEventLoop()
+
+
 NO_FACTORY = 3

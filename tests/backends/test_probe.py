@@ -29,6 +29,9 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
         ("NO_FACTORY", "is not callable"),
         ("coroutine", "returned coroutine, which is no asyncio event loop"),
         ("nothing", "has no 'nothing'"),
+        ("same", "returned the same loop twice: it must return a new event loop each time"),
+        ("closed", "returned a loop that is closed: it must return a new event loop each time"),
+        ("coloured", r"raised ValueError: \x1b[31mred\x1b]0;title\x07 \u202edrawkcab"),
         pytest.param(
             "crashes",
             "trying it ended the process by SIGKILL; it must return a new event loop",
@@ -38,11 +41,12 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_cannot_be_used_is_told_in_one_line(factory: str, says: str) -> None:
-    with pytest.raises(BadBackend) as caught:
-        choose([], [f"{HERE}:{factory}"], apart=True)
-    assert says in str(caught.value)
-    assert factory in str(caught.value)
-    assert "\n" not in str(caught.value)
+    for apart in (True, False) if factory != "crashes" else (True,):
+        with pytest.raises(BadBackend) as caught:
+            choose([], [f"{HERE}:{factory}"], apart=apart)
+        assert says in str(caught.value)
+        assert factory in str(caught.value)
+        assert str(caught.value).isprintable()
 
 
 def test_a_factory_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +55,10 @@ def test_a_factory_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
         choose([], [f"{HERE}:hangs"], apart=True)
 
 
-@pytest.mark.parametrize("factory", ["Subclass", "talks", "DiesRunning", "DiesClosing"])
+@pytest.mark.parametrize(
+    "factory",
+    ["Subclass", "talks", "DiesRunning", "DiesClosing", "one_at_a_time", "twice_dies"],
+)
 def test_what_goes_wrong_later_is_left_to_judging(factory: str) -> None:
     spec = f"{HERE}:{factory}"
     assert try_apart([spec]) == {spec: Tried(None, None, derived=True)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -254,49 +253,6 @@ def test_an_unexpected_verdict_is_exit_1_with_its_message(tmp_path: Path) -> Non
     assert "the smallest counterexample:" in ran.stdout
     again = "conformance run LAW-NEST-03 --loop forgetful:new_loop --backend asyncio+new_loop"
     assert again in ran.stdout
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_records_and_shows_what_was_judged(tmp_path: Path) -> None:
-    # Its fortieth loop says that it has come so far, and goes no further.
-    (tmp_path / "standing.py").write_text(
-        "import asyncio, pathlib, time\n"
-        "made = []\n"
-        "def new_event_loop():\n"
-        "    made.append(None)\n"
-        "    if len(made) == 40:\n"
-        "        pathlib.Path('come').touch()\n"
-        "        time.sleep(3600)\n"
-        "    return asyncio.new_event_loop()\n"
-    )
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "conformance",
-            "run",
-            "NEST-*",
-            "--loop",
-            "standing:new_event_loop",
-            "--json",
-            "run.json",
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A background shell's children ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-    )
-    while not (tmp_path / "come").exists():
-        assert process.poll() is None, process.communicate()
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, f"{stdout}\n{stderr}"
-    assert "interrupted:" in stderr
-    record = json.loads((tmp_path / "run.json").read_text())
-    assert 0 < len(record["verdicts"]) < 2 * len(record["claims"])
 
 
 def test_help_teaches(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def explained(
     claim: Claim | None = None, verdicts: list[VerdictRecord] | None = None, **options: bool
 ) -> str:
     file = io.StringIO()
-    console = Console(file=file, width=60, _environ={}, **options)  # type: ignore[arg-type]  # the options are all bools
+    console = Console(file=file, width=100, _environ={}, **options)  # type: ignore[arg-type]  # the options are all bools
     book = law_book()
     explain(
         claim or book[0],

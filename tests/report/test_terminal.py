@@ -55,7 +55,7 @@ def test_a_small_record_is_shown_like_this() -> None:
         why_not={"asyncio+uvloop": "not installed"},
         seed=3,
     )
-    assert shown(single(made), 70).splitlines() == [
+    assert shown(single(made), 80).splitlines() == [
         "                 asy trio",
         "                 asy tri",
         "gather",

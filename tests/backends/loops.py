@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import time
+from functools import cache
 from typing import Any
 
 
@@ -95,11 +97,11 @@ async def coroutine() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-_ONE = asyncio.SelectorEventLoop()
-
-
+@cache
 def same() -> asyncio.AbstractEventLoop:
-    return _ONE
+    loop = asyncio.SelectorEventLoop()
+    atexit.register(loop.close)
+    return loop
 
 
 def closed() -> asyncio.AbstractEventLoop:

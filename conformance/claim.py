@@ -181,6 +181,13 @@ class Statement:
         return None
 
     @property
+    def drawn(self) -> tuple[str, ...]:
+        """The names of what its test draws."""
+        handle = getattr(self.test, "hypothesis", None)
+        # HypothesisHandle has no public name for what @given was given.
+        return () if handle is None else tuple(handle._given_kwargs)  # noqa: SLF001  # see above
+
+    @property
     def absences(self) -> tuple[Expect, ...]:
         """The verdicts on record that follow from ``exists`` and ``unless``."""
         found: list[Expect] = []

@@ -32,11 +32,23 @@ BREACHES: frozenset[VerdictName] = frozenset({"refuted", "hung", "crashed", "err
 """How a law is seen to be broken: the verdicts that a deviation may have on record, though never right."""
 
 
-class CounterexampleRecord(TypedDict):
-    """A counterexample as it stands in a record."""
-
+class _CounterexampleRecord(TypedDict):
     script: str
     text: str
+
+
+class CounterexampleRecord(_CounterexampleRecord, total=False):
+    """A counterexample as it stands in a record.
+
+    ``region``, ``message``, ``failed`` and ``cases`` are there if it is not on record: they say what
+    would explain it (:class:`Explanation`).  So is ``departs``, if another one is on record.
+    """
+
+    region: str
+    message: str
+    failed: int
+    cases: int
+    departs: str
 
 
 class VerdictRecord(TypedDict):
@@ -69,16 +81,35 @@ class GrowthRecord(TypedDict):
     claims: dict[str, float]
 
 
+GONE = "what {} has on record happens no more"
+"""What is said of one of several known bugs that is not seen any more."""
+
+
 @dataclass(frozen=True)
 class Counterexample:
     """A program that shows a claim false.
 
     ``script`` is a standalone program in the claim's library; ``text`` says in words which case it
-    is and what was seen.
+    is and what was seen.  ``explanation`` is what would explain it, if nothing on record does.
     """
 
     script: str
     text: str
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What would explain a counterexample: the smallest region of the cases that fail.
+
+    ``region`` is in words, empty if every case fails; ``message`` is what is said in all of them, with
+    ``…`` for what differs.  ``failed`` of ``cases`` that were run are in it.
+    """
+
+    region: str
+    message: str
+    failed: int
+    cases: int
 
 
 @dataclass(frozen=True)
@@ -139,8 +170,22 @@ class Verdict:
             reason=self.reason,
             counterexample=None
             if counterexample is None
-            else CounterexampleRecord(script=counterexample.script, text=counterexample.text),
+            else counterexample_record(counterexample, self.departs),
         )
+
+
+def counterexample_record(
+    counterexample: Counterexample, departs: str | None
+) -> CounterexampleRecord:
+    """A counterexample as it stands in a record."""
+    found = CounterexampleRecord(script=counterexample.script, text=counterexample.text)
+    explanation = counterexample.explanation
+    if explanation is not None:
+        found["region"], found["message"] = explanation.region, explanation.message
+        found["failed"], found["cases"] = explanation.failed, explanation.cases
+    if departs is not None:
+        found["departs"] = departs
+    return found
 
 
 def runtime_name(library: str, backend: str) -> str:

@@ -20,6 +20,7 @@ from tomlkit.exceptions import TOMLKitError
 import conformance
 from conformance.claim import LIBRARIES, Claim, Expect, Library
 from conformance.conditions import BadCondition, fits
+from conformance.judging.regions import BadRegion, region
 from conformance.verdict import BREACHES, VerdictName, runtime_name
 
 PACKAGE_FILE = Path(conformance.__file__).with_name("deviations.toml")
@@ -30,7 +31,18 @@ NEEDED = ("claim", "library", "seen")
 SAID = ("why", "issue", "counterexample")
 """The keys that a deviation may lack for a while, which is told every time that it is read."""
 
-KEYS = ("claim", "library", "backend", "when", "seen", "why", "issue", "counterexample")
+KEYS = (
+    "claim",
+    "library",
+    "backend",
+    "when",
+    "seen",
+    "region",
+    "message",
+    "why",
+    "issue",
+    "counterexample",
+)
 
 
 class BadDeviations(Exception):
@@ -42,7 +54,8 @@ class Deviation(Expect):
     """An expectation that a law is broken: a known bug.
 
     ``claim`` and ``library`` say which law, in whose words; ``on`` are the backends, as names or
-    globs (none: all); ``counterexample`` is the smallest that was found, in words.  ``file`` is where
+    globs (none: all); ``cases`` is its region in words; ``counterexample`` is the smallest that was
+    found, in words.  ``file`` is where
     it is on record, from line ``first``, its header, to line ``last``.
     """
 
@@ -50,6 +63,7 @@ class Deviation(Expect):
 
     claim: str
     library: Library
+    cases: str = ""
     counterexample: str = ""
     file: str = field(default="", compare=False)
     first: int = field(default=0, compare=False)
@@ -168,8 +182,8 @@ def parse(text: str, name: str) -> tuple[Deviation, ...]:
         same = next((each for each in found if _cells(each) == _cells(deviation)), None)
         if same is not None:
             raise BadDeviations(
-                f"{name}:{section.first}: {deviation.claim} is on record for the same library, backends "
-                f"and versions in line {same.first}; keep one of the two"
+                f"{name}:{section.first}: {deviation.claim} is on record for the same library, backends, "
+                f"versions and cases in line {same.first}; keep one of the two"
             )
         found.append(deviation)
     return tuple(found)
@@ -195,8 +209,23 @@ def check(deviations: Iterable[Deviation], claims: Iterable[Claim]) -> None:
                 f"{', '.join(claim.libraries)}"
             )
         else:
-            continue
+            wrong = _wrong_region(each, claim)
+            if not wrong:
+                continue
         raise BadDeviations(f"{each.file}:{each.first}: {wrong}")
+
+
+def _wrong_region(deviation: Deviation, claim: Claim) -> str:
+    """What is wrong with the names in its region, empty if nothing is."""
+    statement = claim.statements[deviation.library]
+    if deviation.cases:
+        unknown = region(deviation.cases).names.difference(statement.drawn)
+        if unknown:
+            return (
+                f"region names {', '.join(sorted(unknown))}; what {claim.id} draws is "
+                f"{', '.join(statement.drawn)}"
+            )
+    return ""
 
 
 @dataclass(frozen=True)
@@ -261,6 +290,8 @@ def _deviation(table: Mapping[str, Any], place: Section, name: str) -> Deviation
                 raise wrong(
                     key, 'backend is no list of names; write it as ["asyncio", "asyncio+*"]'
                 )
+        elif key == "message" and _is_names(value):
+            continue
         elif not isinstance(value, str):
             raise wrong(key, f"{key} is no string; write it in quotes")
     for key in NEEDED:
@@ -278,19 +309,33 @@ def _deviation(table: Mapping[str, Any], place: Section, name: str) -> Deviation
         fits(table.get("when", ""))
     except BadCondition as error:
         raise wrong("when", f"when: {error}; several are joined by commas") from error
+    cases = " ".join(table.get("region", "").split())
+    try:
+        where = region(cases) if cases else None
+    except BadRegion as error:
+        raise wrong("region", f"region: {error}") from error
     return Deviation(
         table["seen"],
         " ".join(table.get("why", "").split()),
         table.get("when", ""),
         tuple(table.get("backend", ())),
         table.get("issue") or None,
+        where,
+        _messages(table.get("message", ())),
         claim=table["claim"],
         library=cast("Library", table["library"]),
+        cases=cases,
         counterexample=table.get("counterexample", ""),
         file=name,
         first=place.first,
         last=place.last,
     )
+
+
+def _messages(said: str | Sequence[str]) -> tuple[str, ...]:
+    """The messages on record: one, or a list of them."""
+    messages = (said,) if isinstance(said, str) else said
+    return tuple(each.strip() for each in messages if each.strip())
 
 
 _BREACHES = [each for each in get_args(VerdictName) if each in BREACHES]
@@ -313,6 +358,7 @@ def _cells(deviation: Deviation) -> tuple[object, ...]:
     return (
         deviation.claim,
         deviation.library,
+        deviation.cases,
         frozenset(deviation.on),
         frozenset(part.strip() for part in deviation.when.split(",")),
     )

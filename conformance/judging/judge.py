@@ -26,14 +26,14 @@ from conformance.judging.expectations import (
     on_record,
     reason_for,
 )
+from conformance.judging.explaining import explanation
 from conformance.judging.search import Failure, Only, Pulse, Search, Subject, anything, missed
 from conformance.programs.script import script
-from conformance.verdict import Counterexample, Example, Verdict, VerdictName
+from conformance.verdict import GONE, Counterexample, Example, Explanation, Verdict, VerdictName
 
 OTHER_CASE = "this case is not one of those on record, where the claim holds but for known cases"
 OTHER_MESSAGE = "this case is on record, but what is seen in it is something else"
-GONE = "what {} has on record happens no more"
-"""In what a counterexample, or what is on record, departs."""
+"""In what a counterexample is another than those on record."""
 
 
 def judge(
@@ -59,10 +59,12 @@ def judge(
         known = on_record(statement, backend.known_as, deviations)
     absent = statement.absence(backend.known_as)
     if absent is not None:
-        found = _Found("not-applicable", Search(), absent)
+        found, explained = _Found("not-applicable", Search(), absent), None
     else:
         with _in_peace():
-            found = _decide(Subject(statement, backend, memory, pulse), effort, known)
+            subject = Subject(statement, backend, memory, pulse)
+            found = _decide(subject, effort, known)
+            explained = _explained(subject, effort, known, found)
     search, shown = found.search, found.shown
     counterexample = None
     if shown is not None and found.verdict in ("refuted", "qualified", "hung", "error"):
@@ -71,6 +73,7 @@ def judge(
             if found.verdict in ("refuted", "qualified")
             else "",
             text=describe(shown.values, shown.error),
+            explanation=explained,
         )
     return Verdict(
         claim=statement.claim.id,
@@ -130,6 +133,18 @@ def _decide(subject: Subject, effort: Effort, known: OnRecord) -> _Found:
         return found
     rest.antecedents = search.antecedents
     return replace(found, verdict="qualified", reason=statement.qualification)
+
+
+def _explained(
+    subject: Subject, effort: Effort, known: OnRecord, found: _Found
+) -> Explanation | None:
+    """What would explain a counterexample that is not on record."""
+    as_expected = found.verdict == known.verdict and found.departs is None
+    if as_expected or found.shown is None or found.verdict not in ("refuted", "qualified"):
+        return None
+    fair = _fits(subject.statement.fair)
+    only = (lambda **values: not fair(**values)) if found.verdict == "qualified" else fair
+    return explanation(subject, effort, only, known)
 
 
 def _fits(fair: Region | None) -> Only:

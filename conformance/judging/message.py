@@ -11,7 +11,7 @@ from conformance.backends.backend import Backend
 from conformance.claim import Claim, Expect, Statement
 from conformance.judging.deviations import Deviation, is_the_package_s
 from conformance.judging.effort import Effort, size_for
-from conformance.verdict import ANSWERS, BREACHES, Verdict
+from conformance.verdict import ANSWERS, BREACHES, GONE, Explanation, Verdict
 
 
 def unexpected(
@@ -31,9 +31,13 @@ def unexpected(
         f"  expected  {_expected(expected)}",
         f"  found     {verdict.verdict}{_found(verdict, expected)}",
     ]
+    if verdict.departs is not None:
+        lines.append(f"            {verdict.departs}")
     if verdict.counterexample is not None:
         lines += ["", "  the smallest counterexample:"]
         lines += [f"    {line}" for line in verdict.counterexample.text.splitlines()]
+        if verdict.counterexample.explanation is not None:
+            lines += ["", *_explained(verdict.counterexample.explanation)]
         if verdict.counterexample.script:
             lines += ["", "  as a program that runs by itself:", ""]
             lines += [f"    {line}".rstrip() for line in verdict.counterexample.script.splitlines()]
@@ -47,6 +51,15 @@ def unexpected(
         command += f" --deviations {shlex.quote(expected.file)}"
     lines += ["", "  again:", f"    {command}"]
     return "\n".join(lines)
+
+
+def _explained(found: Explanation) -> list[str]:
+    """The cases that fail, and what is said in all of them."""
+    where = f": those in which {found.region}" if found.region else ""
+    return [
+        f"  it fails in {found.failed:,} of {found.cases:,} cases{where}",
+        *(f"  saying: {line}" for line in found.message.splitlines()[:1]),
+    ]
 
 
 def again(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> str:
@@ -80,6 +93,8 @@ def _just_this(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort)
 def _gist(verdict: Verdict) -> str:
     if verdict.expected is None:
         return f"it is {verdict.verdict}, and nothing is on record to compare that with"
+    if verdict.departs is not None and verdict.verdict == verdict.expected:
+        return f"{verdict.verdict} as expected, but not as it is on record"
     return f"expected {verdict.expected}, found {verdict.verdict}"
 
 
@@ -113,6 +128,13 @@ def _found(verdict: Verdict, expected: Expect | None) -> str:
 def _advice(
     statement: Statement, verdict: Verdict, expected: Expect | None, backend: Backend
 ) -> str:
+    if verdict.departs is not None and verdict.verdict == verdict.expected:
+        if isinstance(expected, Deviation) and verdict.departs == GONE.format(expected.lines):
+            return f"delete {expected.lines}."
+        return (
+            "what is on record stays as it is, and does not explain this: find out what is wrong here. "
+            "A further known bug gets an entry of its own, with its region and its message."
+        )
     if isinstance(expected, Deviation) and verdict.verdict != "vacuous":
         return _advice_on_deviation(verdict, expected)
     if backend.spec is not None and verdict.verdict in BREACHES | ANSWERS:

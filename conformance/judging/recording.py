@@ -19,7 +19,7 @@ from conformance.claim import Claim, Library
 from conformance.conditions import installed_version
 from conformance.judging.deviations import TABLE, Deviation, Deviations
 from conformance.judging.expectations import without_deviations
-from conformance.verdict import BREACHES, VerdictName, VerdictRecord
+from conformance.verdict import BREACHES, GONE, VerdictName, VerdictRecord
 
 TODO = {
     "why": "TODO: one sentence: what the runtime does instead, in which of its versions",
@@ -63,6 +63,8 @@ class _Breach(NamedTuple):
     seen: VerdictName
     when: str
     known: Deviation | None
+    region: str = ""
+    message: str = ""
 
 
 def update(
@@ -91,13 +93,33 @@ def update(
         if claim.kind != "law":
             result.left.append(f"{differs}: only laws have deviations, this is an article claim")
             continue
-        if known is not None:
+        shown = verdict["counterexample"]
+        departs = None if shown is None else shown.get("departs")
+        if known is not None and departs is None:
             gone.setdefault(known, []).append(verdict)
+        elif known is not None:
+            # It is broken as it was, or in another way besides.
+            for each in deviations.all(claim.id, library, verdict["backend"]):
+                if departs == GONE.format(each.lines):
+                    gone.setdefault(each, []).append(verdict)
+                    happens.discard(each)
+            known = None
+            if any(verdict in verdicts for verdicts in gone.values()):
+                continue
         plain = without_deviations(claim.statements[library], verdict["backend"])
         if verdict["verdict"] in BREACHES:
             seen = next(name for name in BREACHES if name == verdict["verdict"])
             when = pin(library, by_name[verdict["backend"]])
-            new.setdefault(_Breach(claim.id, library, seen, when, known), []).append(verdict)
+            breach = _Breach(
+                claim.id,
+                library,
+                seen,
+                when,
+                known,
+                region="" if shown is None else shown.get("region", ""),
+                message="" if shown is None else shown.get("message", ""),
+            )
+            new.setdefault(breach, []).append(verdict)
         elif plain is None or plain.verdict != verdict["verdict"]:
             result.left.append(f"{differs}: that is no breach of the law, look into it")
     _remove(result, gone, happens, file)
@@ -135,8 +157,10 @@ def _add(result: Update, new: Mapping[_Breach, Sequence[VerdictRecord]], file: s
             "",
             breach.when,
             tuple(verdict["backend"] for verdict in verdicts),
+            messages=(breach.message,) if breach.message else (),
             claim=breach.claim,
             library=breach.library,
+            cases=breach.region,
             counterexample=_counterexample(verdicts[0]),
             file=file,
         )
@@ -145,6 +169,8 @@ def _add(result: Update, new: Mapping[_Breach, Sequence[VerdictRecord]], file: s
             before = None
         result.added.append(Added(deviation, before))
         where = f", where {breach.when}" if breach.when else ""
+        if breach.region:
+            where += f", in the cases of {breach.region}"
         result.said.append(f"added to {file}: {_found(verdicts)}{where}")
 
 
@@ -215,6 +241,11 @@ def rendered(deviation: Deviation) -> str:
     if deviation.when:
         table.add("when", deviation.when)
     table.add("seen", deviation.verdict)
+    if deviation.cases:
+        table.add("region", _text(deviation.cases))
+    if deviation.messages:
+        messages = [_text(each) for each in deviation.messages]
+        table.add("message", messages[0] if len(messages) == 1 else messages)
     for key in ("why", "issue"):
         value = getattr(deviation, key) or ""
         text = tomlkit.string(value)
@@ -224,6 +255,16 @@ def rendered(deviation: Deviation) -> str:
     if deviation.counterexample:
         table.add("counterexample", _lines(deviation.counterexample))
     return f"[[{TABLE}]]\n{table.as_string()}"
+
+
+def _text(text: str) -> Item:
+    """``text`` as a string of TOML, in the quotes in which it reads best."""
+    # What was drawn may hold a lone surrogate, which no file can.
+    text = text.encode("utf-8", "backslashreplace").decode()
+    if "\n" in text:
+        return _lines(text)
+    plain = '"' in text and "'" not in text and text.isprintable()
+    return tomlkit.string(text, literal=plain)
 
 
 def _lines(text: str) -> Item:

@@ -40,6 +40,8 @@ def plain(value: object) -> Any:
         return value
     if isinstance(value, (tuple, list)):
         return tuple(map(plain, value))
+    if isinstance(value, frozenset):
+        return frozenset(map(plain, value))
     if isinstance(value, type):
         return value.__name__
     return repr(value).removeprefix("<").removesuffix(">")

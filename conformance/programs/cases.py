@@ -17,7 +17,7 @@ from conformance.programs.reference import run as reference
 from conformance.programs.reference.rules import Rules, rules_here
 from conformance.programs.schedule import CancelTask, Pass, Schedule, Shutdown
 from conformance.programs.space import Place, Streamed, streamed
-from conformance.programs.syntax import Program
+from conformance.programs.syntax import Hold, Program, Wait, statements
 from conformance.programs.trace import Seen, Trace, departure, printed, side_by_side
 
 CANCELS = 2
@@ -109,6 +109,18 @@ class Case:
     def cancels(self) -> int:
         """How many times a task is cancelled from outside."""
         return self.schedule.cancels
+
+    @property
+    def statements(self) -> frozenset[str]:
+        """The kinds of statements that the program has: ``"Group"``, ``"Raise"``, as they are shown."""
+        return frozenset(type(each).__name__ for each in statements(self.program))
+
+    @property
+    def things(self) -> frozenset[str]:
+        """The kinds of things that it waits for: ``"full queue"``, ``"sleep"``."""
+        return frozenset(
+            each.thing.kind for each in statements(self.program) if isinstance(each, (Wait, Hold))
+        )
 
     @property
     def races(self) -> bool:

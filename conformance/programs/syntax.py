@@ -273,6 +273,9 @@ def blocks(statement: Statement) -> Iterator[Block]:
             yield value
 
 
+STATEMENTS: tuple[str, ...] = tuple(kind.__name__ for kind in get_args(Statement))
+"""The names of all kinds of statements."""
+
 _FIELDS: dict[type, tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind)) for kind in get_args(Statement)
 }

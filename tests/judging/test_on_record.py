@@ -12,8 +12,8 @@ from conformance.backends.virtual import VirtualLoop
 from conformance.claim import Claim, Expect, qualified, refuted
 from conformance.judging.effort import Effort
 from conformance.judging.expectations import NOTHING, OnRecord, says
-from conformance.judging.judge import GONE, OTHER_CASE, OTHER_MESSAGE, judge
-from conformance.verdict import Verdict
+from conformance.judging.judge import OTHER_CASE, OTHER_MESSAGE, judge
+from conformance.verdict import GONE, Explanation, Verdict
 from tests.judging import known
 
 ASYNCIO = Backend("asyncio", loop=VirtualLoop)
@@ -65,6 +65,15 @@ def test_another_counterexample_is_news(entries: Sequence[Expect], departs: str,
     assert verdict.departs == departs
     assert verdict.counterexample is not None
     assert verdict.counterexample.text == text
+
+
+def test_what_would_explain_it_is_found() -> None:
+    """The smallest region of what fails and is not on record, and what is said in it."""
+    verdict = judged(known.SMALL, FIVE)
+    assert verdict.counterexample is not None
+    assert verdict.counterexample.explanation == Explanation(
+        region='letter == "b" and number >= 4', message="… is above three", failed=2, cases=11
+    )
 
 
 def test_one_of_two_known_bugs_that_is_gone_is_told() -> None:

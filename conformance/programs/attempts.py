@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from types import ModuleType
 
-from conformance.programs.instants import Instant, cancel_at
+from conformance.programs.instants import SOON, Instant, cancel_at
 from conformance.programs.scopes import open_group
 
 
@@ -26,6 +26,18 @@ async def turn(library: ModuleType, count: int = 1) -> None:
             await asyncio.sleep(0)
         else:
             await library.lowlevel.checkpoint()
+
+
+PATIENCE = 200
+"""How many times a millisecond something is given that another thread may do."""
+
+
+async def until(library: ModuleType, done: Callable[[], bool], times: int = PATIENCE) -> None:
+    """Wait until ``done`` says yes, but no more than so many times a millisecond."""
+    for _ in range(times):
+        if done():
+            return
+        await library.sleep(SOON)
 
 
 async def attempt(

@@ -122,6 +122,23 @@ class DropsWhatIsNotSentYet(asyncio.SelectorEventLoop):
         return transport
 
 
+class LeavesTheConnectionOpen(asyncio.SelectorEventLoop):
+    """Has a descriptor of each connection left when its transport is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: list[int] = []
+
+    def _make_socket_transport(self, sock: Any, *args: Any, **more: Any) -> Any:
+        self._left.append(os.dup(sock.fileno()))
+        return super()._make_socket_transport(sock, *args, **more)  # type: ignore[misc]  # no public name
+
+    def close(self) -> None:
+        super().close()
+        while self._left:
+            os.close(self._left.pop())
+
+
 class NoThreads(asyncio.SelectorEventLoop):
     """Runs the function of run_in_executor() itself."""
 
@@ -251,9 +268,17 @@ WRONG = (
     ),
     Wrong(
         "a transport that is closed drops what it has not sent yet",
-        kills=("LAW-LOOP-08",),
+        kills=("LAW-LOOP-17",),
         loop=DropsWhatIsNotSentYet,
         breaks="io",
+        says={"LAW-LOOP-17": "the other side got"},
+    ),
+    Wrong(
+        "a transport that is closed leaves its connection open",
+        kills=("LAW-LOOP-17",),
+        loop=LeavesTheConnectionOpen,
+        breaks="io",
+        says={"LAW-LOOP-17": "saw no end of the connection"},
     ),
     Wrong(
         "run_in_executor() runs the function in the loop's thread",

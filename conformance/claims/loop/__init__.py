@@ -19,5 +19,8 @@ THREADS = "LAW-LOOP-04"
 SOCKETS = "LAW-LOOP-08"
 """What is written to a connection is read at its other end."""
 
+CLOSES = "LAW-LOOP-17"
+"""A transport that is closed ends its connection."""
+
 EXECUTOR = "LAW-LOOP-11"
 """run_in_executor() runs functions in threads."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import EXECUTOR, SOCKETS, TASKS, THREADS, TIMERS
+from conformance.claims.loop import CLOSES, EXECUTOR, SOCKETS, TASKS, THREADS, TIMERS
 from conformance.programs.descriptors import left_open
 from conformance.programs.instants import NEVER, SOON
 from conformance.programs.space import every, sequences, up_to
@@ -86,7 +86,7 @@ def test_a_closed_loop_leaves_no_descriptor(
     expect=holds(),
     antecedents=("several loops were closed",),
     io=True,
-    builds_on=(NOTHING_LEFT.id, THREADS, SOCKETS, EXECUTOR),
+    builds_on=(NOTHING_LEFT.id, THREADS, SOCKETS, CLOSES, EXECUTOR),
 )
 @given(uses=sequences(WORK_BEYOND, least=1, most=2), loops=every((1, 3)))
 def test_a_closed_loop_leaves_no_descriptor_of_its_work(

@@ -9,7 +9,9 @@ from contextlib import closing
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import TASKS
+from conformance.claims.loop import SOCKETS, TASKS, TIMERS
+from conformance.programs.attempts import until
+from conformance.programs.loopback import HOST, listening
 from conformance.programs.space import every, sequences
 from conformance.programs.turns import NewLoop, complete, fresh_loop
 
@@ -63,22 +65,25 @@ async def over_sockets(chunks: list[bytes]) -> bytes:
 async def over_streams(chunks: list[bytes], echo: bool) -> bytes:
     """Write ``chunks`` to a stream.  Returns what its other end read, or what came back from there."""
     arrived: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    ends: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(writer)
         buffer_little(writer.get_extra_info("socket"))
         received = b""
         while data := await reader.read(AT_ONCE):
             received += data
         if echo:
-            # close() has to send what is still to be written.
             writer.write(received)
-        writer.close()
+        writer.write_eof()
         arrived.set_result(received)
+        await writer.drain()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         host, port = server.sockets[0].getsockname()
         reader, writer = await asyncio.open_connection(host, port)
+        ends.append(writer)
         buffer_little(writer.get_extra_info("socket"))
 
         async def write() -> None:
@@ -90,10 +95,11 @@ async def over_streams(chunks: list[bytes], echo: bool) -> bytes:
         writing = asyncio.ensure_future(write())
         came_back = await reader.read()
         await writing
-        writer.close()
         received = await arrived
         return came_back if echo else received
     finally:
+        for end in ends:
+            end.transport.abort()
         server.close()
 
 
@@ -135,3 +141,84 @@ def test_bytes_arrive_whole_and_in_order(
         f"{way}: {len(written):,} bytes were written, and {len(received):,} were read"
     )
     assert received == written, f"{way}: the bytes that were read are not those that were written"
+
+
+CLOSES = law(
+    "LAW-LOOP-17",
+    "close() of a transport sends what it has still to write and then ends the connection, so that "
+    "the other side reads all of it and the end; abort() ends it without that.",
+    source="https://docs.python.org/3/library/asyncio-protocol.html#asyncio.BaseTransport.close,"
+    " https://docs.python.org/3/library/asyncio-protocol.html#asyncio.WriteTransport.abort",
+)
+
+MUCH = 1_000_000
+"""Bytes: more than the system takes of a connection of which nobody reads."""
+
+SIDES = ("the client's", "the server's")
+
+
+@CLOSES.states(
+    "asyncio",
+    expect=holds(),
+    antecedents=("there was much to write", "there was nothing to write"),
+    io=True,
+    builds_on=(TIMERS, TASKS, SOCKETS),
+)
+@given(size=every((0, 1, MUCH)), how=every(("close()", "abort()")), side=every(SIDES))
+def test_a_transport_that_is_closed_ends_its_connection(
+    size: int, how: str, side: str, new_event_loop: NewLoop
+) -> None:
+    received = bytearray()
+    ended: list[str] = []
+
+    async def of_a_client() -> tuple[asyncio.StreamWriter, socket.socket]:
+        with listening() as listener:
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            return writer, listener.accept()[0]
+
+    async def of_a_server() -> tuple[asyncio.StreamWriter, socket.socket]:
+        arrived: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(lambda _, writer: arrived.set_result(writer), HOST, 0)
+        peer = socket.create_connection(server.sockets[0].getsockname())
+        writer = await arrived
+        server.close()
+        return writer, peer
+
+    async def main() -> None:
+        writer, peer = await (of_a_client() if side == "the client's" else of_a_server())
+        with peer:
+            peer.setblocking(False)
+
+            def read() -> bool:
+                try:
+                    while data := peer.recv(AT_ONCE):
+                        received.extend(data)
+                except BlockingIOError:
+                    return False
+                except ConnectionError:
+                    pass  # without ceremony
+                ended.append("the connection")
+                return True
+
+            buffer_little(writer.get_extra_info("socket"))
+            writer.write(bytes(size))
+            if how == "close()":
+                writer.close()
+            else:
+                writer.transport.abort()
+            await until(asyncio, read)
+
+    if size == MUCH:
+        antecedent("there was much to write")
+    elif not size:
+        antecedent("there was nothing to write")
+    with fresh_loop(new_event_loop) as loop:
+        complete(loop, main())
+    assert ended, (
+        f"{side} transport was ended by {how}, with {size:,} bytes to write, and the other side saw"
+        " no end of the connection"
+    )
+    assert how == "abort()" or len(received) == size, (
+        f"{side} transport was ended by {how}, with {size:,} bytes to write, and the other side got"
+        f" {len(received):,}"
+    )

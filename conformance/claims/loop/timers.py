@@ -10,6 +10,7 @@ from conformance.claim import antecedent, holds, law
 from conformance.programs.instants import NEVER
 from conformance.programs.space import every, flags, sequences, up_to
 from conformance.programs.turns import NewLoop, each_once, fresh_loop, resolution, run, turn
+from conformance.programs.words import counted, were
 
 IN_TIME = law(
     "LAW-LOOP-02",
@@ -136,6 +137,6 @@ def test_an_infinite_timer_is_never_called(
             set_all()
         turn(loop)
     assert not called, (
-        f"of {timers} timers for an infinite time ahead ({how}), {min(cancelled, timers)} of them "
-        f"cancelled, {len(called)} were called"
+        f"of {counted(timers, 'timer')} for an infinite time ahead ({how}), "
+        f"{min(cancelled, timers)} of them cancelled, {len(called)} {were(len(called))} called"
     )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import threading
 
-_MEMORY = "memory (ulimit -v, or the limit of a container)"
+MEMORY = "memory (ulimit -v, or the limit of a container)"
+_THREADS = "threads, or memory for one (ulimit -u, ulimit -v)"
+_DISK = "room on the disk"
 _OF = {
-    errno.ENOMEM: _MEMORY,
-    errno.EAGAIN: "processes or threads (ulimit -u)",
+    errno.ENOMEM: MEMORY,
     errno.EMFILE: "open files (ulimit -n)",
     errno.ENFILE: "open files on this machine",
-    errno.ENOSPC: "room on the disk",
-    errno.EDQUOT: "room on the disk",
+    errno.ENOSPC: _DISK,
+    errno.EDQUOT: _DISK,
 }
-_NO_THREAD = "can't start new thread"
+_NO_THREAD = ("can't start new thread", "unable to start watchdog thread")
+_ENOUGH = 2**28
 
 
 def lacking(error: BaseException) -> str | None:
@@ -37,24 +40,39 @@ def lacking(error: BaseException) -> str | None:
     return None
 
 
-def lacking_memory(error: BaseException) -> bool:
-    """Whether there was no more memory, or none for another thread."""
-    return lacking(error) in (_MEMORY, _OF[errno.EAGAIN])
+def out_of_memory(error: BaseException) -> str | None:
+    """What there is no more of, if there was no memory, or none for a thread, and is none now.
+
+    A loop may raise ``MemoryError`` for reasons of its own.
+    """
+    found = lacking(error)
+    return found if found in (MEMORY, _THREADS) and is_short_of_memory() else None
+
+
+def is_short_of_memory() -> bool:
+    """Whether this process cannot have 256 MiB more, which are only asked for, or another thread."""
+    try:
+        bytearray(_ENOUGH)
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+    except (MemoryError, RuntimeError):
+        return True
+    return False
 
 
 def said_in(text: str) -> str | None:
-    """What there was no more of, if that is how a process ended which wrote ``text``."""
-    last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
-    if "MemoryError" in last:
-        return _MEMORY
-    return _OF[errno.EAGAIN] if _NO_THREAD in last else None
+    """What there was no more of, if a process ended which wrote ``text`` to its standard error."""
+    if "MemoryError" in text:
+        return MEMORY
+    return _THREADS if any(each in text for each in _NO_THREAD) else None
 
 
 def _itself(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
-        return _MEMORY
+        return MEMORY
     if isinstance(error, OSError):
         return _OF.get(error.errno or 0)
-    if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
-        return _OF[errno.EAGAIN]
+    if isinstance(error, RuntimeError) and str(error) in _NO_THREAD:
+        return _THREADS
     return None

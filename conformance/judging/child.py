@@ -145,6 +145,7 @@ class _Streamer:
         # The watch tells from a thread of its own.
         self.lock = threading.Lock()
         self.before = 0
+        self.used_up = False
 
     def pytest_configure(self, config: Any) -> None:
         from conformance.judging.growth import limit
@@ -182,11 +183,17 @@ class _Streamer:
         self.watch.end()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        from conformance.judging.classify import NO_ROOM
         from conformance.judging.plugin import PROPERTY
 
         item = report.nodeid.rpartition("::")[2]
         for name, verdict in report.user_properties if report.when == "call" else ():
             if name == PROPERTY:
+                if verdict["verdict"] == "error" and str(verdict["reason"]).startswith(NO_ROOM):
+                    # No verdict: what is still to judge may fare better in a new process.
+                    self._tell(event="failed", item=item, message=verdict["reason"])
+                    self.used_up = True
+                    return
                 message = report.longreprtext if report.failed else None
                 self._grown(item)
                 self._tell(event="verdict", verdict=verdict, message=message)
@@ -202,7 +209,7 @@ class _Streamer:
         from conformance.judging import growth
 
         held = growth.descriptors()
-        full = self.limit is not None and held > self.limit / 4
+        full = self.used_up or (self.limit is not None and held > self.limit / 4)
         if nextitem is not None and (full or (growth.memory() or 0) > ROOM):
             # What is still to judge gets a process that has room.
             self._tell(event="recycled")

@@ -10,7 +10,12 @@ from hypothesis.errors import Flaky, Unsatisfiable
 
 from conformance.backends.deadlock import Deadlock
 from conformance.claim import NotApplicable
+from conformance.judging.raised import where_raised
+from conformance.lacking import out_of_memory
 from conformance.verdict import VerdictName
+
+NO_ROOM = "the process that judges can have no more "
+"""How the reason begins of an error that says nothing of the claim, nor of the runtime."""
 
 _USED_UP = (errno.EMFILE, errno.ENFILE)
 
@@ -18,6 +23,9 @@ _USED_UP = (errno.EMFILE, errno.ENFILE)
 def classify(failure: BaseException) -> tuple[VerdictName, str | None]:
     """What an example's failure means for its claim, and the reason if there is more to say."""
     found = list(leaves(failure))
+    lack = out_of_memory(failure)
+    if lack is not None:
+        return "error", f"{NO_ROOM}{lack}"
     if any(isinstance(leaf, Deadlock) for leaf in found):
         return "hung", str(next(leaf for leaf in found if isinstance(leaf, Deadlock)))
     if any(isinstance(leaf, NotApplicable) for leaf in found):
@@ -63,4 +71,6 @@ def describe(values: Mapping[str, Any], failure: BaseException | None = None) ->
     lines = [text if "\n" in text else f"{name} = {text}" for name, text in texts.items()]
     if failure is not None:
         lines.append(message(failure))
+        if classify(failure)[0] == "error":
+            lines += ["", where_raised(failure)]
     return "\n".join(lines)

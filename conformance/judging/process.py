@@ -18,12 +18,15 @@ from typing import IO, Any
 from conformance.backends import interpreter
 from conformance.backends.backend import Backend
 from conformance.judging.child import BOOTSTRAP, BOOTSTRAP_PURE_PYTHON, GROWTH, Task
+from conformance.judging.classify import NO_ROOM
 from conformance.judging.deviations import load
 from conformance.judging.expectations import expectation, reason_for
 from conformance.judging.message import unexpected
 from conformance.judging.plan import Listener, Outcome, Plan, Progress, item_name
 from conformance.judging.prerequisites import Failures, note
 from conformance.judging.watch import DUMPED, FAULT, GRACE, dump_in
+from conformance.lacking import said_in
+from conformance.printable import counted
 from conformance.verdict import (
     Counterexample,
     GrowthRecord,
@@ -133,6 +136,14 @@ class Judging:
             message = unexpected(statement, verdict, expected, self.backend, self.plan.effort)
         self.judged(verdict.record(), message)
 
+    def failed(self, item: str, message: str) -> None:
+        """Something kept a verdict from being had, and would in the next child too."""
+        self.missing.pop(item, None)
+        failure = f"{item} on {self.backend.name}:\n{message}"
+        # A module that cannot be imported cannot be in the next child either.
+        if failure not in self.outcome.failures:
+            self.outcome.failures.append(failure)
+
     def after_all(self, what: str, event: Mapping[str, Any]) -> None:
         """Something went wrong when every verdict was had: no claim's, and so told in words alone."""
         message = f"after the last claim on {self.backend.name}: {what}\n{event['stack']}".strip()
@@ -229,14 +240,10 @@ class Child:
         elif kind == "grown":
             grown = round(event["descriptors"] / max(1, event["examples"]), 2)
             judging.grows()["claims"][event["item"]] = grown
-        elif kind == "failed":
+        elif kind in ("failed", "used up"):
             self.current = None
-            # It would fail in the next child too.
-            judging.missing.pop(event["item"], None)
-            failure = f"{event['item']} on {judging.backend.name}:\n{event['message']}"
-            # A module that cannot be imported cannot be in the next child either.
-            if failure not in judging.outcome.failures:
-                judging.outcome.failures.append(failure)
+            self.told = self.told or kind == "used up"
+            judging.failed(event["item"], event["message"])
 
     def end_if_silent(self) -> None:
         """End the process if it should have ended itself long ago."""
@@ -263,8 +270,10 @@ class Child:
             self._looked_again(*judging.again)
             judging.again = None
         elif self.current is not None:
-            dump = self._dump()
-            if self.silent or dump:
+            dump, lack = self._dump(), said_in(self._tail())
+            if lack is not None:
+                judging.failed(self.current, f"{NO_ROOM}{lack}")
+            elif self.silent or dump:
                 judging.hung(self.current, self.example, "", dump or self._tail())
             elif judging.careful:
                 judging.careful -= 1
@@ -272,9 +281,12 @@ class Child:
             else:
                 judging.crashed(self.current, ended_by(code), "", self._tail())
         elif judging.missing and not self.told:
+            tail = self._tail()
+            lack = said_in(tail)
             judging.outcome.failures.append(
-                f"{len(judging.missing)} of the verdicts on {judging.backend.name} were still to "
-                f"come when its process ended by {ended_by(code)}\n{self._tail()}"
+                f"{counted(len(judging.missing), 'verdict')} on {judging.backend.name} still to come "
+                f"when its process ended by {ended_by(code)}"
+                + (f": {NO_ROOM}{lack}" if lack else f"\n{tail}")
             )
         elif self.silent or (not self.told and code not in (0, 1)):
             # pytest's own exit codes say that all went well, or that a verdict is unexpected.

@@ -23,7 +23,8 @@ import trio
 
 from conformance.backends.backend import Backend
 from conformance.claim import Statement
-from conformance.judging.classify import describe
+from conformance.judging.classify import NO_ROOM, describe
+from conformance.lacking import MEMORY, is_short_of_memory
 from conformance.programs.script import script
 
 GRACE = 5.0
@@ -101,7 +102,11 @@ class Watch:
             time.sleep(min(1.0, self.patience / 4))
             item, silent = self._item, time.monotonic() - self._heard
             if item is not None and silent > self.patience:
-                self.tell(event="hung", item=item, stack=where_it_stands(), **self._told())
+                if is_short_of_memory():
+                    # Then it says nothing of the runtime that something waits for ever.
+                    self.tell(event="used up", item=item, message=f"{NO_ROOM}{MEMORY}")
+                else:
+                    self.tell(event="hung", item=item, stack=where_it_stands(), **self._told())
                 os._exit(1)
 
     def _told(self) -> dict[str, str]:
@@ -110,6 +115,8 @@ class Watch:
             return {"text": "", "script": ""}
         statement, values = self._example
         told = {"text": describe(values), "script": ""}
+        # Should there be no time left to make a script of it, that much is known.
+        self.tell(event="example", text=told["text"])
         with suppress(Exception):  # a claim that is expected to hold need not have a template
             told["script"] = script(statement, self.backend.script_style, values)
         return told

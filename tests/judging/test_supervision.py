@@ -10,6 +10,7 @@ import pytest
 
 from conformance.backends.discovery import choose
 from conformance.judging import collect
+from conformance.judging.classify import NO_ROOM
 from conformance.judging.effort import Effort
 from conformance.judging.plan import Outcome, Plan
 from conformance.judging.prerequisites import FIRST
@@ -148,5 +149,39 @@ def test_a_process_that_ends_before_its_first_claim_is_a_plain_failure(
     outcome = what_comes_of(body, tmp_path, monkeypatch)
     assert outcome.verdicts == []
     (failure,) = outcome.failures
-    assert "2 of the verdicts on asyncio+Loop were still to come" in failure
+    assert "2 verdicts on asyncio+Loop still to come" in failure
     assert f"by exit code {code}" in failure
+
+
+LIMITED = """\
+def run_forever(self):
+    import resource
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    if {where}:
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**23, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        {what}
+    super().run_forever()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells how much is used")
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param("bytearray(2**30)", id="a MemoryError"),
+        pytest.param("threading.Event().wait()", id="it hangs"),
+    ],
+)
+def test_without_memory_there_is_no_verdict(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The other claim is judged in a process that has memory.
+    where = "not os.path.exists('limited') and not open('limited', 'w').close()"
+    body = LIMITED.format(what=what, where=where)
+    outcome = what_comes_of(body, tmp_path, monkeypatch)
+    (failure,) = outcome.failures
+    assert failure.startswith(f"{FIRST}[asyncio+Loop] on asyncio+Loop:\n{NO_ROOM}")
+    assert [each["claim"] for each in outcome.verdicts] == ["LAW-NEST-03"]
+    assert outcome.verdicts[0]["as_expected"]
+    assert outcome.messages == []

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Expect, Statement
+from conformance.judging.classify import NO_ROOM
 from conformance.judging.deviations import Deviation, is_the_package_s
 from conformance.judging.effort import Effort, size_for
+from conformance.printable import counted
 from conformance.verdict import ANSWERS, BREACHES, GONE, Explanation, Verdict
 
 
@@ -42,7 +44,7 @@ def unexpected(
             lines += ["", "  as a program that runs by itself:", ""]
             lines += [f"    {line}".rstrip() for line in verdict.counterexample.script.splitlines()]
     lines += ["", f"  what to do: {_advice(statement, verdict, expected, backend)}"]
-    if claim.kind == "law" and verdict.verdict in BREACHES:
+    if claim.kind == "law" and verdict.verdict in BREACHES and not _lacks_room(verdict):
         lines += ["", "  if it is a known bug of the runtime, put it on record:"]
         lines += [f"    {record(claim, verdict, backend, effort)}"]
     command = again(claim, verdict, backend, effort)
@@ -117,7 +119,7 @@ def _found(verdict: Verdict, expected: Expect | None) -> str:
     amount = (
         f"all {verdict.examples:,} cases"
         if verdict.exhaustive
-        else f"{verdict.examples:,} example{'s' * (verdict.examples != 1)}"
+        else counted(verdict.examples, "example")
     )
     reason = verdict.reason
     if reason is None or (expected is not None and reason == expected.why):
@@ -135,6 +137,8 @@ def _advice(
             "what is on record stays as it is, and does not explain this: find out what is wrong here. "
             "A further known bug gets an entry of its own, with its region and its message."
         )
+    if _lacks_room(verdict):
+        return "give the process more of it, and judge this again: nothing is known of the runtime."
     if isinstance(expected, Deviation) and verdict.verdict != "vacuous":
         return _advice_on_deviation(verdict, expected)
     if backend.spec is not None and verdict.verdict in BREACHES | ANSWERS:
@@ -160,11 +164,17 @@ def _advice(
     if verdict.verdict == "crashed":
         return (
             "the process that judged it died: the stack says where. A signal such as SIGSEGV is "
-            "compiled code's doing."
+            "compiled code's doing, SIGKILL may be that of a machine without memory."
         )
     if verdict.verdict == "blocked":
         return "mend that first, and judge this again."
-    return "the claim's own code failed, or what it called raised what it must not."
+    return (
+        "the claim's own code failed, or what it called raised what it must not: see the traceback."
+    )
+
+
+def _lacks_room(verdict: Verdict) -> bool:
+    return verdict.verdict == "error" and (verdict.reason or "").startswith(NO_ROOM)
 
 
 def _advice_to_its_author(statement: Statement, verdict: Verdict) -> str:

@@ -21,6 +21,7 @@ from conformance.backends.interpreter import has_assertions
 from conformance.claim import LIBRARIES, Claim, Statement
 from conformance.judging import collect
 from conformance.judging.effort import PROFILES, SMALL, Effort
+from conformance.printable import one_line, printable
 from conformance.verdict import runtime_name
 
 # Every pytest session of whoever installed the package loads this module: trio, Hypothesis and the
@@ -124,7 +125,7 @@ def judging(config: pytest.Config) -> Judging:
         try:
             deviations = load(config.getoption("--conformance-deviations"))
         except BadDeviations as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(one_line(error)) from error
         session = Session(_effort(config), deviations=deviations)
         config.stash[_JUDGING] = Judging(_chosen(config), session)
     return config.stash[_JUDGING]
@@ -141,7 +142,7 @@ def _chosen(config: pytest.Config) -> tuple[Backend, ...]:
             keep=config.getoption("--conformance-supervised"),
         )
     except BadBackend as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(one_line(error)) from error
     for backend in backends:
         reason = usable_here(backend)
         if names and reason is not None:
@@ -276,7 +277,7 @@ class ClaimItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The message alone: where in our code it was raised helps nobody."""
         if isinstance(excinfo.value, (UnexpectedVerdict, pytest.UsageError)):
-            return str(excinfo.value)
+            return printable(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -311,7 +312,7 @@ def pytest_report_header(config: pytest.Config) -> list[str] | None:
     return [
         f"conformance: seed {effort.seed}, {effort.examples} examples, "
         f"all programs up to size {effort.size}",
-        *(f"conformance: {each}" for each in (deviations.warnings if deviations else ())),
+        *(f"conformance: {one_line(each)}" for each in (deviations.warnings if deviations else ())),
     ]
 
 

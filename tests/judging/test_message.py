@@ -9,6 +9,7 @@ import pytest
 
 from conformance.backends.discovery import builtin_backends
 from conformance.claim import Claim
+from conformance.judging.classify import NO_ROOM
 from conformance.judging.effort import LARGE, SMALL, Effort
 from conformance.judging.message import again, record, unexpected
 from conformance.verdict import Verdict, VerdictName
@@ -69,3 +70,12 @@ def test_the_author_of_a_loop_is_not_sent_into_our_files(
     assert "laws.py" not in message
     ours = unexpected(statement, verdict, statement.expect[0], ASYNCIO, Effort())
     assert "your loop" not in ours
+
+
+def test_what_says_nothing_of_the_runtime_is_not_to_be_put_on_record() -> None:
+    reason = f"{NO_ROOM}memory"
+    verdict = Verdict(LAW.id, "asyncio", THEIRS.name, "error", "holds", reason=reason)
+    statement = LAW.statements["asyncio"]
+    message = unexpected(statement, verdict, statement.expect[0], THEIRS, Effort())
+    assert "give the process more of it" in message
+    assert "deviations update" not in message

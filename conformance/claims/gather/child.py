@@ -32,15 +32,50 @@ CANCELLED_CHILD = Claim(
 )
 
 
-def _ends_cancelled(when: str, child: str, sibling: str, **_: object) -> bool:
+def _ends_cancelled(when: str, child: str, sibling: str) -> bool:
     return child == "gives way" and when != "when it had ended" and sibling != "had failed"
+
+
+def _another_failed_before(when: str, sibling: str, last: bool) -> bool:
+    # If both had ended when gather() was called, it looks at the first argument first.
+    gathered = when in ("while it waits", "just after what it waits for")
+    return sibling == "had failed" and (gathered or last)
+
+
+def _does_not_end_by_it(child: str, when: str) -> bool:
+    # Without a first step a child can neither swallow the cancel nor fail on its way out.
+    return when == "when it had ended" or (child != "gives way" and when != "before its first step")
+
+
+ANOTHER_OUTCOME = (
+    "a child that … was cancelled …, its sibling had failed: gather() gave LookupError",
+    "a child that fails on its way out was cancelled …, its sibling …: gather() gave KeyError",
+    "a child that … was cancelled …, its sibling …: gather() gave […'its value'…]",
+)
 
 
 @CANCELLED_CHILD.states(
     "asyncio",
-    expect=qualified(
-        "gather() raises what failed first, be it another child, and a child that swallows the"
-        " cancel, or had ended before it, has its value among the results"
+    expect=(
+        qualified(
+            "an eager child takes its first step as it is created, and may swallow any cancel or fail"
+            " on its way out",
+            on=("asyncio+eager",),
+            region=lambda child, when, sibling, last: (
+                _another_failed_before(when, sibling, last)
+                or _does_not_end_by_it(child, when)
+                or child != "gives way"
+            ),
+            message=ANOTHER_OUTCOME,
+        ),
+        qualified(
+            "gather() raises what failed first, be it another child, and a child that swallows the"
+            " cancel, or had ended before it, has its value among the results",
+            region=lambda child, when, sibling, last: (
+                _another_failed_before(when, sibling, last) or _does_not_end_by_it(child, when)
+            ),
+            message=ANOTHER_OUTCOME,
+        ),
     ),
     antecedents=("a child was cancelled",),
     fair=_ends_cancelled,
@@ -101,20 +136,18 @@ async def test_a_cancelled_child_makes_gather_raise_cancelled_error(
     if when == "before its first step":
         cancel()
     await settle()
-    if when == "before its first step":
-        gathering = asyncio.ensure_future(parent())
-    elif when in ("while it waits", "just after what it waits for"):
-        gathering = asyncio.ensure_future(parent())
+    if when == "when it had ended":
+        go_on.set()
         await settle()
-        if when == "just after what it waits for":
-            go_on.set()  # in the same turn as the cancel, and before it
+    if when in ("before gather() is called", "when it had ended"):
         cancel()
-    else:
-        if when == "when it had ended":
-            go_on.set()
-            await settle()
+        await settle()
+    gathering = asyncio.ensure_future(parent())
+    await settle()
+    if when == "just after what it waits for":
+        go_on.set()  # in the same turn as the cancel, and before it
+    if when in ("while it waits", "just after what it waits for"):
         cancel()
-        gathering = asyncio.ensure_future(parent())
     await settle()
     go_on.set()
     await settle()
@@ -128,7 +161,10 @@ async def test_a_cancelled_child_makes_gather_raise_cancelled_error(
 @CANCELLED_CHILD.states(
     "anyio",
     "trio",
-    expect=refuted("a child cancelled in its own scope has ended, not failed: nothing is raised"),
+    expect=refuted(
+        "a child cancelled in its own scope has ended, not failed: nothing is raised",
+        message="a child was cancelled …, its sibling …: the group raised nothing",
+    ),
     antecedents=("a child was cancelled",),
 )
 @given(
@@ -273,7 +309,7 @@ async def _gather_with_a_cancelled_child(
     return results, raised, ends
 
 
-def _cancelled_alone(cancel: str, **_: object) -> bool:
+def _cancelled_alone(cancel: str) -> bool:
     return cancel != WITH_GATHER
 
 
@@ -282,6 +318,8 @@ def _cancelled_alone(cancel: str, **_: object) -> bool:
     expect=qualified(
         "a gather() that is cancelled as a whole cancels its children, and raises CancelledError",
         issue="https://github.com/python/cpython/issues/76865",
+        message="a child was cancelled with gather() itself, the others: …:"
+        " gather() raised CancelledError",
     ),
     antecedents=("a child was cancelled",),
     fair=_cancelled_alone,
@@ -306,7 +344,16 @@ async def test_the_cancelled_child_has_a_cancelled_error_in_its_place(
 
 @OTHERS_RUN_ON.states(
     "asyncio",
-    expect=qualified("a gather() that is cancelled as a whole cancels all its children"),
+    expect=qualified(
+        "a gather() that is cancelled as a whole cancels all its children",
+        region=lambda others: set(others) != {"had ended"},
+        message=(
+            "a child was cancelled with gather() itself, the others: …: one that returns ended as"
+            " cancelled",
+            "a child was cancelled with gather() itself, the others: …: one that fails ended as"
+            " cancelled",
+        ),
+    ),
     antecedents=("a child was cancelled",),
     fair=_cancelled_alone,
     qualification="The child is cancelled by itself, not by cancelling gather() or its parent.",

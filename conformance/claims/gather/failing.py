@@ -37,7 +37,7 @@ AT_ONCE = Claim(
 )
 
 
-def _fails_while_gathered(when: str, **_: object) -> bool:
+def _fails_while_gathered(when: str) -> bool:
     return when != BEFORE
 
 
@@ -45,7 +45,10 @@ def _fails_while_gathered(when: str, **_: object) -> bool:
     "asyncio",
     expect=qualified(
         "of children that had failed before the call, gather() raises the first argument's"
-        " exception, not the first in time"
+        " exception, not the first in time",
+        region=lambda when, others: when == BEFORE and others[:1] == ("fails next",),
+        message="the first child to fail … before gather() is called, the others: ('fails next',…):"
+        " gather() raised LookupError",
     ),
     antecedents=("another child still ran",),
     fair=_fails_while_gathered,
@@ -112,7 +115,14 @@ async def test_the_first_failing_child_makes_gather_raise_at_once(
     "anyio",
     "trio",
     expect=refuted(
-        "a group raises only when all its children have ended, however long one takes to clean up"
+        "a group raises only when all its children have ended, however long one takes to clean up,"
+        " and never for a child that is cancelled in a scope of its own",
+        region=lambda how, others: how == "is cancelled" or "takes time to clean up" in others,
+        message=(
+            "a child raises …, the others: (…'takes time to clean up'…): the group did not raise at"
+            " once, but when they had ended",
+            "a child is cancelled …, the others: …: the group did not raise at once, but never",
+        ),
     ),
     antecedents=("another child still ran",),
     builds_on=(),
@@ -166,10 +176,12 @@ async def test_the_first_failing_child_makes_a_group_raise_at_once(
         await settle(library)
         at_once = bool(raised)
         cleaned_up.set()
+        await settle(library)
+        in_the_end = bool(raised)
         outer.cancel_scope.cancel()
     assert at_once, (
         f"a child {how} {when}, the others: {others}: the group did not raise at once, but"
-        f" {'when they had ended' if raised else 'never'}"
+        f" {'when they had ended' if in_the_end else 'never'}"
     )
 
 

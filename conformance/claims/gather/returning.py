@@ -49,7 +49,7 @@ ERRORS: dict[str, type[BaseException]] = {
 }
 
 
-def _nothing_else_interferes(ends: tuple[str, ...], parent_cancelled: bool, **_: object) -> bool:
+def _nothing_else_interferes(ends: tuple[str, ...], parent_cancelled: bool) -> bool:
     return not parent_cancelled and not set(LOOP_STOPPERS) & set(ends)
 
 
@@ -59,6 +59,17 @@ def _nothing_else_interferes(ends: tuple[str, ...], parent_cancelled: bool, **_:
         "cancelling the parent raises CancelledError, and a child's SystemExit or KeyboardInterrupt"
         " stops the event loop, with return_exceptions=True as without",
         issue="https://github.com/python/cpython/issues/93122",
+        region=lambda return_exceptions, ends, parent_cancelled: (
+            return_exceptions if parent_cancelled else bool(set(LOOP_STOPPERS) & set(ends))
+        ),
+        message=(
+            "with return_exceptions=True, the children ended with […] after the parent was cancelled:"
+            " gather() raised CancelledError",
+            "with return_exceptions=…, the children ended with […'SystemExit'…] after the parent was"
+            " left alone: gather() gave nothing, SystemExit stopped the event loop",
+            "with return_exceptions=…, the children ended with […'KeyboardInterrupt'…] after the parent"
+            " was left alone: gather() gave nothing, KeyboardInterrupt stopped the event loop",
+        ),
     ),
     antecedents=("a child failed",),
     fair=_nothing_else_interferes,
@@ -78,10 +89,9 @@ def test_raising_or_returning_depends_on_return_exceptions_alone(
     backwards: bool,
     parent_cancelled: bool,
 ) -> None:
-    given_back: list[str] = []
     in_time = sorted(range(len(ends)), reverse=backwards)
 
-    async def main() -> None:
+    async def main() -> str:
         go_on = [asyncio.Event() for _ in ends]
 
         async def child(place: int) -> str:
@@ -90,17 +100,8 @@ def test_raising_or_returning_depends_on_return_exceptions_alone(
                 raise ERRORS[ends[place]]
             return "its value"
 
-        async def parent() -> None:
-            try:
-                results = await asyncio.gather(*children, return_exceptions=return_exceptions)
-            except BaseException as error:  # what is raised is the question
-                given_back.append(f"raised {type(error).__name__}")
-            else:
-                names = [
-                    type(result).__name__ if isinstance(result, BaseException) else result
-                    for result in results
-                ]
-                given_back.append(f"returned {names}")
+        async def parent() -> list[Any]:
+            return await asyncio.gather(*children, return_exceptions=return_exceptions)
 
         children = [asyncio.ensure_future(child(place)) for place in range(len(ends))]
         task = asyncio.ensure_future(parent())
@@ -114,22 +115,31 @@ def test_raising_or_returning_depends_on_return_exceptions_alone(
                 children[place].cancel()
             else:
                 go_on[place].set()
-        await asyncio.wait([task])
+        try:
+            results = await task
+        except BaseException as error:  # what is raised is the question
+            return f"raised {type(error).__name__}"
+        names = [
+            type(result).__name__ if isinstance(result, BaseException) else result
+            for result in results
+        ]
+        return f"returned {names}"
 
-    stopped = None
     try:
-        run(main())
+        seen = run(main())
     except (SystemExit, KeyboardInterrupt) as error:
-        stopped = type(error).__name__
-    names = [ERRORS[end].__name__ if end in ERRORS else "its value" for end in ends]
-    failures = [ERRORS[ends[place]].__name__ for place in in_time if ends[place] in ERRORS]
+        seen = f"gave nothing, {type(error).__name__} stopped the event loop"
+    if parent_cancelled:
+        # Its cancel is the children's too: LAW-GATHER-05.
+        names = ["CancelledError" for _ in ends]
+    else:
+        names = [ERRORS[end].__name__ if end != "returns" else "its value" for end in ends]
+    failures = [names[place] for place in in_time if names[place] != "its value"]
     raises = failures and not return_exceptions
     expected = f"raised {failures[0]}" if raises else f"returned {names}"
-    assert [expected] == given_back, (
-        f"the children {ends}, return_exceptions={return_exceptions},"
-        f" the parent {'cancelled' if parent_cancelled else 'not cancelled'}: gather()"
-        f" {' and '.join(given_back) or 'gave nothing'}"
-        f"{f', and {stopped} stopped the event loop' if stopped else ''}"
+    assert seen == expected, (
+        f"with return_exceptions={return_exceptions}, the children ended with {names} after the parent"
+        f" was {'cancelled' if parent_cancelled else 'left alone'}: gather() {seen}"
     )
 
 

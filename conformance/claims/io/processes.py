@@ -37,8 +37,8 @@ WAITS_KEEP_THE_STATUS = law(
 )
 
 WAIT_ANTECEDENTS = {
-    "a wait was cancelled": 0.5,
-    "the process ended at about the time of the cancel": 0.3,
+    "a wait was cancelled": 0.3,
+    "the process ended at about the time of the cancel": 0.2,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,8 +12,8 @@ from conformance.backends.deadlock import is_given_up
 from conformance.judging.classify import classify, leaves, message
 from conformance.judging.effort import Effort
 from conformance.judging.expectations import OnRecord
-from conformance.judging.regions import common, smallest
-from conformance.judging.search import WHOLE, Only, Subject
+from conformance.judging.regions import common, plain, quoted, smallest
+from conformance.judging.search import WHOLE, Only, Subject, Values
 from conformance.programs import space
 from conformance.programs.cases import Case
 from conformance.programs.syntax import KINDS, STATEMENTS
@@ -27,36 +27,35 @@ def explanation(
 
     Every case is run, or a thousand of those that there are; ``only`` says which count at all.
     """
-    failed: list[Mapping[str, Any]] = []
-    held: list[Mapping[str, Any]] = []
+    failed: list[Values] = []
+    held: list[Values] = []
     messages: list[str] = []
     for number, values in enumerate(_cases(subject, effort)):
         if not only(**values):
             continue
-        case = _features(values)
         try:
             subject.run(values, number)
         except UnsatisfiedAssumption:
             continue
         except Exception as error:
             if classify(error)[0] == "refuted" and known.explaining(values, error) is None:
-                failed.append(case)
+                failed.append(values)
                 messages.append(message(error))
             if any(is_given_up(leaf) for leaf in leaves(error)):
                 break  # each more costs as much
         else:
-            held.append(case)
+            held.append(values)
     if not failed:
         return None
     return Explanation(
-        region=smallest(failed, held),
+        region=_smallest(failed, held),
         message=common(messages),
         failed=len(failed),
         cases=len(failed) + len(held),
     )
 
 
-def _cases(subject: Subject, effort: Effort) -> Iterator[Mapping[str, Any]]:
+def _cases(subject: Subject, effort: Effort) -> Iterator[Values]:
     if subject.streamed is not None:
         name, streamed = subject.streamed
         return ({name: element} for element in streamed.stream(subject.place, effort.size))
@@ -68,9 +67,51 @@ def _cases(subject: Subject, effort: Effort) -> Iterator[Mapping[str, Any]]:
     return islice(space.sample(subject.strategies, subject.seed(effort)), WHOLE)
 
 
-def _features(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a region can speak of: the drawn values, or of a run of a program what is in it."""
-    for name, value in values.items():
+def _smallest(failed: Sequence[Values], held: Sequence[Values]) -> str:
+    """The region that says most in few words: of what is drawn, or of what is in a drawn sequence."""
+    elements = _elements([*failed, *held])
+    found = [
+        smallest([each(case, elements) for case in failed], [each(case, elements) for case in held])
+        for each in (_drawn, _inside)
+    ]
+    text, _ = min(found, key=lambda each: (each[1], len(each[0])))
+    return text
+
+
+_Elements = Mapping[str, Iterable[Any]]
+
+
+def _elements(cases: Sequence[Values]) -> _Elements:
+    """What is in the sequences that are drawn, by their names."""
+    found: dict[str, dict[Any, None]] = {}
+    for case in cases:
+        for name, value in case.items():
+            if isinstance(value, tuple):
+                found.setdefault(name, {}).update(dict.fromkeys(value))
+    return found
+
+
+def _drawn(case: Values, elements: _Elements) -> Values:
+    """What a region can say of a case: what is drawn, or of a run of a program what is in it."""
+    return _program(case) or case
+
+
+def _inside(case: Values, elements: _Elements) -> Values:
+    """The same, but of a sequence what is in it, and how many."""
+    found: dict[str, object] = {}
+    for name, value in (_program(case) or case).items():
+        if name in elements:
+            found[f"len({name})"] = len(value)
+            for each in elements[name]:
+                found[f"{quoted(plain(each))} in {name}"] = each in value
+        else:
+            found[name] = value
+    return found
+
+
+def _program(case: Values) -> Values | None:
+    """What is in a run of a program, ``None`` if no program is drawn."""
+    for name, value in case.items():
         if isinstance(value, Case):
             return {
                 f"{name}.races": value.races,
@@ -80,4 +121,4 @@ def _features(values: Mapping[str, Any]) -> Mapping[str, Any]:
                     for each in STATEMENTS
                 },
             }
-    return values
+    return None

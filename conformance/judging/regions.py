@@ -168,13 +168,16 @@ Box = dict[str, tuple[Any, ...]]
 """For each name the values that it may have: every combination of them is in the box."""
 
 
-def smallest(failed: Sequence[Case], held: Sequence[Case]) -> str:
+LONG = 200
+"""A region of more characters says nothing to anybody: then a simpler one has more than the cases."""
+
+
+def smallest(failed: Sequence[Case], held: Sequence[Case]) -> tuple[str, bool]:
     """A region, in words, that has every case of ``failed`` and none of ``held``; empty: every case.
 
-    ``failed`` is not empty.  Few boxes are sought for, and few names in each.
+    ``failed`` is not empty.  Few boxes are sought for, and few names in each.  If even so it would be
+    too long to read, it is one box that has as few of ``held`` as can be: the flag says so.
     """
-    if not held:
-        return ""
     inside = [_plain_case(each) for each in failed]
     outside = [_plain_case(each) for each in held]
     everything = _hull([*inside, *outside])
@@ -185,9 +188,12 @@ def smallest(failed: Sequence[Case], held: Sequence[Case]) -> str:
         boxes.append(_grown({name: (value,) for name, value in case.items()}, inside, outside))
     boxes = _needed(boxes, inside)
     texts = [_said(_wider(box, everything, outside), everything) for box in boxes]
-    if len(texts) == 1:
-        return texts[0]
-    return " or ".join(f"({text})" if " and " in text else text for text in texts)
+    if len(texts) > 1:
+        texts = [f"({text})" if " and " in text else text for text in texts]
+    text = " or ".join(texts)
+    if len(text) <= LONG:
+        return text, False
+    return _said(_wider(_hull(inside), everything, outside), everything), True
 
 
 def _plain_case(case: Case) -> dict[str, Any]:
@@ -230,12 +236,15 @@ def _needed(boxes: Sequence[Box], inside: Sequence[Case]) -> list[Box]:
 
 
 def _wider(box: Box, everything: Box, outside: Sequence[Case]) -> Box:
-    """The box that names as little as can be: what makes no difference may be anything."""
-    for name in box:
-        wider = {**box, name: everything[name]}
-        if not any(_has(wider, each) for each in outside):
-            box = wider
-    return box
+    """The box that names as little as can be and keeps out the same cases: the rest may be anything."""
+    wider = dict(everything)
+    left = [case for case in outside if not _has(box, case)]
+    while left:
+        # The name that keeps out most of those that are still in.
+        name = max(box, key=lambda name: sum(case[name] not in box[name] for case in left))
+        wider[name] = box[name]
+        left = [case for case in left if case[name] in box[name]]
+    return {name: wider[name] for name in box}
 
 
 def _said(box: Box, everything: Box) -> str:
@@ -255,27 +264,28 @@ def _said(box: Box, everything: Box) -> str:
             parts.append(f"{name} <= {max(values)}")
         else:
             ordered = [each for each in every if each in values]
-            parts.append(f"{name} in ({', '.join(map(_quoted, ordered))})")
+            parts.append(f"{name} in ({', '.join(map(quoted, ordered))})")
     return " and ".join(parts)
 
 
 def _equal(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return name if value else f"not {name}"
-    return f"{name} == {_quoted(value)}"
+    return f"{name} == {quoted(value)}"
 
 
 def _unequal(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"not {name}" if value else name
-    return f"{name} != {_quoted(value)}"
+    return f"{name} != {quoted(value)}"
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """``value``, as :func:`plain` gives it, as it is written in a region."""
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, tuple):
-        inside = ", ".join(map(_quoted, value))
+        inside = ", ".join(map(quoted, value))
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     return repr(value)
 

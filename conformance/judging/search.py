@@ -43,6 +43,9 @@ TIMES = 10
 ORDERS = 3
 """In how many orders of running tasks each case of an enumerated space is run, where order is drawn."""
 
+KEPT = 4
+"""What is on record is seen in one for so many examples: it has failed before, and costs as much again."""
+
 ROUNDS = 20
 """How often Hypothesis is asked again for what an antecedent lacks, where it alone knows the space."""
 
@@ -247,7 +250,9 @@ class _Run:
         """Run every case, but of those that what is on record explains only some once it was seen."""
         orders = max(1, min(ORDERS, WHOLE // total)) if self.subject.draws_order else 1
         known = self._known_to_fail()
-        left_out = set(known).difference(known[:: max(1, len(known) // self.effort.examples)])
+        left_out = set(known).difference(
+            known[:: max(1, KEPT * len(known) // self.effort.examples)]
+        )
         cases = [
             (number, values)
             for number, values in enumerate(space.cases(self.subject.strategies))

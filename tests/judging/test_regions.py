@@ -87,7 +87,14 @@ def test_the_smallest_region_is_found(text: str) -> None:
     """Given the cases that are in a region, and the others, it is that region that is found."""
     failed = [case for case in CASES if not text or region(text)(**case)]
     held = [case for case in CASES if case not in failed]
-    assert smallest(failed, held) == text
+    assert smallest(failed, held) == (text, False)
+
+
+def test_a_region_that_would_be_too_long_is_one_box() -> None:
+    """Every second case of forty fails: the box has all of them, and says no more than it must."""
+    cases = [{"case": f"number {number}", "flag": number < 40} for number in range(50)]
+    failed = [case for case in cases if case["flag"]][::2]
+    assert smallest(failed, [case for case in cases if case not in failed]) == ("flag", True)
 
 
 def test_what_all_messages_say_is_found() -> None:

@@ -193,7 +193,11 @@ def smallest(failed: Sequence[Case], held: Sequence[Case]) -> tuple[str, bool]:
     text = " or ".join(texts)
     if len(text) <= LONG:
         return text, False
-    return _said(_wider(_hull(inside), everything, outside), everything), True
+    box = {
+        name: values if len(_said({name: values}, everything)) <= LONG else everything[name]
+        for name, values in _hull(inside).items()
+    }
+    return _said(_wider(box, everything, outside), everything), True
 
 
 def _plain_case(case: Case) -> dict[str, Any]:

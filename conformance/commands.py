@@ -11,14 +11,11 @@ import platform
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, usable_here
@@ -36,14 +33,14 @@ from conformance.judging import collect
 from conformance.judging.deviations import Deviation, Deviations, check, load
 from conformance.judging.effort import PROFILES, Effort, size_for
 from conformance.judging.judge import example, judge
-from conformance.judging.plan import Listener, Outcome, Plan
-from conformance.judging.plan import Progress as Heard
+from conformance.judging.plan import Outcome, Plan
 from conformance.judging.supervisor import in_one_process, supervise
 from conformance.printable import counted, printable
 from conformance.report import difference as difference_report
 from conformance.report.explain import explain as print_explanation
 from conformance.report.markdown import markdown
 from conformance.report.plain import console_for, line
+from conformance.report.progress import progress
 from conformance.report.terminal import show
 from conformance.results.compare import compare
 from conformance.results.files import (
@@ -100,7 +97,7 @@ def run(options: Namespace) -> int:
         ],
         run_record(
             seed=options.seed,
-            profile=f"{options.examples} examples" if options.examples else options.profile,
+            profile=counted(options.examples, "example") if options.examples else options.profile,
             size=plan.effort.size,
             started=started,
             seconds=time.monotonic() - begun,
@@ -197,7 +194,7 @@ def planned(options: Namespace, claims: Sequence[Claim], backends: Sequence[Back
 def judged(plan: Plan, outcome: Outcome, options: Namespace) -> KeyboardInterrupt | None:
     """Judge what ``plan`` says, and fill ``outcome``; what interrupted it, if it was interrupted."""
     try:
-        with _progress(plan) as listen:
+        with progress(plan, sys.stderr) as listen:
             if options.no_supervision:
                 in_one_process(plan, outcome, listen)
             else:
@@ -243,40 +240,6 @@ def _show(record: Record, outcome: Outcome, file: TextIO) -> None:
     if outcome.messages or outcome.failures:
         console.rule()
     show(single(record), console)
-
-
-@contextmanager
-def _progress(plan: Plan) -> Iterator[Listener]:
-    """A bar for each backend on a terminal, nothing otherwise."""
-    console = console_for(sys.stderr)
-    # FORCE_COLOR asks for colours in a pipe, not for a bar that moves.
-    if not (console.is_terminal and sys.stderr.isatty()):
-        yield lambda progress: None
-        return
-    columns = (
-        TextColumn("{task.description:<16}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[item]}", markup=False),  # NEST-03[asyncio] is no style
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
-        tasks = {
-            backend.name: bars.add_task(
-                backend.name, total=len(plan.statements(backend)), item="", start=False
-            )
-            for backend in plan.backends
-        }
-
-        def listen(progress: Heard) -> None:
-            task = tasks[progress.backend]
-            if progress.verdict is None:
-                bars.start_task(task)
-                bars.update(task, item=progress.item)
-            else:
-                bars.update(task, item="", advance=1)
-
-        yield listen
 
 
 def list_claims(options: Namespace) -> int:

@@ -26,6 +26,7 @@ from conformance.judging.deviations import (
 )
 from conformance.judging.plan import Outcome
 from conformance.judging.recording import edited, update
+from conformance.printable import counted
 from conformance.report.plain import console_for, line, paragraph
 from conformance.results.files import check_writable, write_text
 
@@ -117,7 +118,9 @@ def record(options: Namespace) -> int:
     for left in changes.left:
         line(console, f"left as it is: {left}")
     if not changes.said and not changes.left:
-        line(console, f"nothing to change: {len(outcome.verdicts)} verdicts are as on record")
+        line(
+            console, f"nothing to change: {counted(len(outcome.verdicts), 'verdict')} as on record"
+        )
     return UNEXPECTED if changes.left else AS_EXPECTED
 
 

@@ -59,7 +59,7 @@ def _explained(found: Explanation) -> list[str]:
     """The cases that fail, and what is said in all of them."""
     where = f": those in which {found.region}" if found.region else ""
     return [
-        f"  it fails in {found.failed:,} of {found.cases:,} cases{where}",
+        f"  it fails in {found.failed:,} of {counted(found.cases, 'case')}{where}",
         *(f"  saying: {line}" for line in found.message.splitlines()[:1]),
     ]
 
@@ -117,7 +117,7 @@ def _expected(expected: Expect | None) -> str:
 
 def _found(verdict: Verdict, expected: Expect | None) -> str:
     amount = (
-        f"all {verdict.examples:,} cases"
+        f"all {counted(verdict.examples, 'case')}"
         if verdict.exhaustive
         else counted(verdict.examples, "example")
     )

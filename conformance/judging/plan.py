@@ -58,7 +58,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Heard:
     """What a listener hears: ``item`` of ``backend`` was begun, or judged if ``verdict`` is given."""
 
     backend: str
@@ -66,7 +66,7 @@ class Progress:
     verdict: VerdictRecord | None = None
 
 
-Listener = Callable[[Progress], None]
+Listener = Callable[[Heard], None]
 
 
 def item_name(statement: Statement, backend: Backend) -> str:

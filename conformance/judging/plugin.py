@@ -21,7 +21,7 @@ from conformance.backends.interpreter import has_assertions
 from conformance.claim import LIBRARIES, Claim, Statement
 from conformance.judging import collect
 from conformance.judging.effort import PROFILES, SMALL, Effort
-from conformance.printable import one_line, printable
+from conformance.printable import counted, one_line, printable
 from conformance.verdict import runtime_name
 
 # Every pytest session of whoever installed the package loads this module: trio, Hypothesis and the
@@ -310,7 +310,7 @@ def pytest_report_header(config: pytest.Config) -> list[str] | None:
     effort = judging(config).session.effort
     deviations = judging(config).session.deviations
     return [
-        f"conformance: seed {effort.seed}, {effort.examples} examples, "
+        f"conformance: seed {effort.seed}, {counted(effort.examples, 'example')}, "
         f"all programs up to size {effort.size}",
         *(f"conformance: {one_line(each)}" for each in (deviations.warnings if deviations else ())),
     ]

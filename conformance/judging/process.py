@@ -22,7 +22,7 @@ from conformance.judging.classify import NO_ROOM
 from conformance.judging.deviations import load
 from conformance.judging.expectations import expectation, reason_for
 from conformance.judging.message import unexpected
-from conformance.judging.plan import Listener, Outcome, Plan, Progress, item_name
+from conformance.judging.plan import Heard, Listener, Outcome, Plan, item_name
 from conformance.judging.prerequisites import Failures, note
 from conformance.judging.watch import DUMPED, FAULT, GRACE, dump_in
 from conformance.lacking import said_in
@@ -83,7 +83,7 @@ class Judging:
         return Child(self, task, events)
 
     def begun(self, item: str) -> None:
-        self.listen(Progress(self.backend.name, item))
+        self.listen(Heard(self.backend.name, item))
 
     def judged(self, verdict: VerdictRecord, message: str | None) -> None:
         """A verdict came."""
@@ -95,7 +95,7 @@ class Judging:
         # What is blocked has nothing to say that its cause has not said.
         if message is not None and verdict["verdict"] != "blocked":
             self.outcome.messages.append(message)
-        self.listen(Progress(self.backend.name, item, verdict))
+        self.listen(Heard(self.backend.name, item, verdict))
 
     def hung(self, item: str, text: str, script: str, stack: str) -> None:
         """Nothing was heard of a claim for too long."""

@@ -32,6 +32,7 @@ from conformance.judging.classify import leaves
 from conformance.judging.draws import from_the_seed_alone
 from conformance.judging.effort import Effort
 from conformance.judging.expectations import NOTHING, OnRecord, covers
+from conformance.printable import counted
 from conformance.programs import space
 
 WHOLE = 1000
@@ -458,7 +459,7 @@ def missed(search: Search, floors: Mapping[str, float], examples: int | None = N
         floor = max(1, int(share * of))
         if search.antecedents[name] < floor:
             return (
-                f"{name!r} came true in {search.antecedents[name]} of {search.examples} "
-                f"examples: at least {floor} must"
+                f"{name!r} came true in {search.antecedents[name]} of "
+                f"{counted(search.examples, 'example')}: at least {floor} must"
             )
     return None

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from conformance.judging.deviations import load
 from conformance.judging.growth import worth_telling
-from conformance.judging.plan import Listener, Outcome, Plan, Progress, item_name
+from conformance.judging.plan import Heard, Listener, Outcome, Plan, item_name
 from conformance.judging.prerequisites import basic_first
 from conformance.judging.process import Child, Events, Judging
 from conformance.judging.session import Session
@@ -68,12 +68,12 @@ def in_one_process(plan: Plan, outcome: Outcome, listen: Listener = lambda progr
         session = Session(plan.effort, deviations=load(plan.deviations))
         for statement in basic_first(plan.statements(backend)):
             item = item_name(statement, backend)
-            listen(Progress(backend.name, item))
+            listen(Heard(backend.name, item))
             verdict, message = session.judge(statement, backend)
             outcome.verdicts.append(verdict.record())
             if message is not None and verdict.verdict != "blocked":
                 outcome.messages.append(message)
-            listen(Progress(backend.name, item, verdict.record()))
+            listen(Heard(backend.name, item, verdict.record()))
     _sort(plan, outcome)
 
 

@@ -25,6 +25,7 @@ from conformance.backends.backend import Backend
 from conformance.claim import Statement
 from conformance.judging.classify import NO_ROOM, describe
 from conformance.lacking import MEMORY, is_short_of_memory
+from conformance.printable import counted
 from conformance.programs.script import script
 
 GRACE = 5.0
@@ -131,7 +132,7 @@ def where_it_stands() -> str:
     for name, frames in tasks[:_TASKS]:
         lines += [f"{name} waits at:", *_lines(frames[-_FRAMES:])]
     if tasks[_TASKS:]:
-        lines.append(f"and {len(tasks) - _TASKS} more tasks")
+        lines.append(f"and {counted(len(tasks) - _TASKS, 'more task')}")
     return "\n".join(lines)
 
 

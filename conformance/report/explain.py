@@ -13,6 +13,7 @@ from rich.text import Text
 
 from conformance.claim import Claim, Expect, Library, Statement
 from conformance.judging.deviations import Deviation
+from conformance.printable import counted
 from conformance.report.plain import clean, line, paragraph, rule
 from conformance.results.runtimes import runtime_key
 from conformance.verdict import Example, VerdictRecord
@@ -93,9 +94,9 @@ def expectation_text(expect: Expect, *, last: bool = False) -> str:
 
 def _given(console: Console, verdict: VerdictRecord) -> None:
     amount = (
-        f"all {verdict['examples']:,} cases"
+        f"all {counted(verdict['examples'], 'case')}"
         if verdict["exhaustive"]
-        else f"{verdict['examples']:,} example{'' if verdict['examples'] == 1 else 's'}"
+        else counted(verdict["examples"], "example")
     )
     text = f"{verdict['runtime']}: {verdict['verdict']} ({amount})"
     if not verdict["as_expected"]:

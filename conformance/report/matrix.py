@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from conformance.printable import counted
 from conformance.results.merge import Merged, Run, parse_label
 from conformance.results.record import ClaimRecord
 from conformance.results.runtimes import in_order, runtimes_of, split
@@ -140,7 +141,7 @@ class Matrix:
         verdicts = sum(1 for _ in self.verdicts)
         pythons = f" on {len(self.labels)} Pythons" if len(self.labels) > 1 else ""
         return (
-            f"{_count(claims, 'claim')}, {_count(verdicts, 'verdict')}{pythons}, "
+            f"{counted(claims, 'claim')}, {counted(verdicts, 'verdict')}{pythons}, "
             f"{len(self.unexpected):,} not as expected; {self.seed}"
         )
 
@@ -292,7 +293,7 @@ def blocked_together(table: Matrix) -> list[str]:
             key = (verdict["backend"], where, verdict["reason"] or "")
             groups.setdefault(key, []).append(f"{verdict['claim']}[{verdict['runtime']}]")
     return [
-        f"{len(items)} verdicts on {backend}{where} are blocked, each because {reason}: "
+        f"{counted(len(items), 'verdict')} on {backend}{where} blocked because {reason}: "
         + ", ".join(items)
         for (backend, where, reason), items in groups.items()
     ]
@@ -388,7 +389,7 @@ def _growth(merged: Merged) -> Iterator[str]:
             if claims:
                 most = max(claims, key=lambda item: claims[item])
                 text += (
-                    f"; of {len(claims)} claims an example leaves descriptors open, "
+                    f"; of {counted(len(claims), 'claim')} an example leaves descriptors open, "
                     f"of {most} {claims[most]:.3g}"
                 )
             yield f"{where}: {text}"
@@ -461,7 +462,3 @@ def _not_judged(run: Run) -> Iterator[tuple[str, tuple[str, ...]]]:
             )
             if missing:
                 yield runtime, missing if runtime in begun else ()
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from conformance.report.columns import Column, blocks, heads_for
 from conformance.report.matrix import (
     VERDICTS,
     Cell,
@@ -21,33 +23,34 @@ from conformance.report.matrix import (
 )
 from conformance.report.plain import clean, line, paragraph, rule
 from conformance.results.merge import Merged
-from conformance.verdict import VerdictRecord
+from conformance.verdict import BREACHES, VerdictRecord
 
 SIGNS = {
     "holds": ("✓", "+", "green"),
-    "refuted": ("✗", "x", "red"),
-    "qualified": ("~", "~", "yellow"),
+    "refuted": ("✗", "x", "blue"),
+    "qualified": ("~", "~", "cyan"),
     "not-applicable": ("-", "-", "bright_black"),
-    "hung": ("H", "H", "magenta"),
-    "crashed": ("C", "C", "magenta"),
-    "blocked": ("B", "B", "magenta"),
-    "vacuous": ("V", "V", "magenta"),
-    "error": ("E", "E", "magenta"),
+    "hung": ("H", "H", "yellow"),
+    "crashed": ("C", "C", "yellow"),
+    "blocked": ("B", "B", "yellow"),
+    "vacuous": ("V", "V", "yellow"),
+    "error": ("E", "E", "yellow"),
 }
-"""A verdict's sign, its sign in ASCII, and its colour, which says nothing that the sign does not."""
+"""A verdict's sign, its sign in ASCII, and its colour where it is the one on record.
+
+No colour says what the sign does not.  What is not on record is red whatever it is, and has a mark; an
+article claim that is refuted as it is on record to be is nothing to look at.
+"""
+
+KNOWN_BUG = "yellow"
+"""The colour of a law that is broken as it is on record to be."""
+
+ALARM = "bold white on red"
+"""The style of a verdict that is not the one on record."""
 
 DIFFERS = "*"
 UNEXPECTED = "!"
 
-_SHORT = {
-    "asyncio": "asy",
-    "asyncio+pytask": "pyt",
-    "asyncio+debug": "dbg",
-    "asyncio+eager": "eag",
-    "asyncio+uvloop": "uvl",
-    "trio": "tri",
-}
-_COLUMN = 4
 _SENTENCE = 28  # a column of sentences narrower than this says nothing
 
 
@@ -91,46 +94,44 @@ class _Table:
         self.table, self.console = table, console
         self.plain = clean("✓✗", console.encoding) != "✓✗"
         ids = [row.claim["id"] for row in table.rows]
-        self.margin = max(map(len, [*ids, ""])) + 4
-        self.heads = heads(table.runtimes)
+        self.margin = max(map(cell_len, [*ids, ""])) + 4
+        self.heads = heads_for(table.runtimes, console.width, self.margin, _SENTENCE)
+        self.place = {runtime: place for place, runtime in enumerate(table.runtimes)}
 
     def show(self) -> None:
-        fit = max(1, (self.console.width - self.margin) // _COLUMN)
-        count = len(self.table.runtimes)
-        for first in range(0, count, fit):
-            self._block(range(first, min(first + fit, count)))
+        for columns in blocks(self.heads, self.console.width - self.margin):
+            self._block(columns)
         self._legend()
 
-    def _block(self, columns: Sequence[int]) -> None:
-        runtimes = self.table.runtimes
-        line(self.console, " " * self.margin + self._libraries([runtimes[i] for i in columns]))
-        head = "".join(f"{self.heads[runtimes[i]]:<{_COLUMN}}" for i in columns)
-        line(self.console, (" " * self.margin + head).rstrip(), "bold")
-        left = self.console.width - self.margin - _COLUMN * len(columns)
+    def _block(self, columns: Sequence[Column]) -> None:
+        for style, texts in (
+            ("", [column.family for column in columns]),
+            ("bold", [column.head for column in columns]),
+        ):
+            head = Text(" " * self.margin, style)
+            for column, text in zip(columns, texts, strict=True):
+                # A library stands over several columns.
+                head.pad_right(max(0, self._left_of(column, columns) - head.cell_len))
+                head.append(clean(text, self.console.encoding))
+            head.rstrip()
+            line(self.console, head)
+        left = self.console.width - self.margin - sum(column.width for column in columns)
         for chapter in self.table.chapters:
             line(self.console, chapter.name, "bold")
             for row in chapter.rows:
                 line(self.console, self._row(row, columns, left))
 
-    def _libraries(self, runtimes: Sequence[str]) -> str:
-        """The upper line of the head: ``asyncio`` over its columns, ``anyio/`` over anyio's."""
-        head = ""
-        for place, runtime in enumerate(runtimes):
-            family = _family(runtime)
-            if place == 0 or family != _family(runtimes[place - 1]):
-                head = head.ljust(place * _COLUMN)
-                width = _COLUMN * sum(_family(each) == family for each in runtimes)
-                last = place + width // _COLUMN == len(runtimes)
-                head += family if last else family[: width - 1]
-        return head
+    def _left_of(self, column: Column, columns: Sequence[Column]) -> int:
+        place = columns.index(column)
+        return self.margin + sum(each.width for each in columns[:place])
 
-    def _row(self, row: Row, columns: Sequence[int], left: int) -> Text:
-        text = Text(f"  {clean(row.claim['id'], self.console.encoding):<{self.margin - 2}}")
-        for i in columns:
-            cell = row.cells[i]
-            sign, style = self._sign(cell)
+    def _row(self, row: Row, columns: Sequence[Column], left: int) -> Text:
+        text = Text("  ").append(clean(row.claim["id"], self.console.encoding))
+        text.pad_right(self.margin - text.cell_len)
+        for column in columns:
+            sign, style = self._sign(row, row.cells[self.place[column.runtime]])
             text.append(sign, style)
-            text.append(" " * (_COLUMN - len(sign)))
+            text.append(" " * (column.width - len(sign)))
         if left >= _SENTENCE:
             sentence = Text(clean(row.claim["sentence"], self.console.encoding), "dim")
             # ASCII dots where there may be nothing else.
@@ -141,18 +142,21 @@ class _Table:
         text.rstrip()
         return text
 
-    def _sign(self, cell: Cell) -> tuple[str, str]:
+    def _sign(self, row: Row, cell: Cell) -> tuple[str, str]:
         parts = cell.parts
         if not parts:
             return "", ""
         mark = UNEXPECTED if cell.unexpected else ""
         names = {name for name, _, _ in parts}
         if len(names) > 1:
-            return DIFFERS + mark, "bold reverse" if mark else "cyan"
-        fancy, simple, colour = SIGNS[names.pop()]
-        return (
-            simple if self.plain else fancy
-        ) + mark, f"bold reverse {colour}" if mark else colour
+            sign, colour = DIFFERS, "cyan"
+        else:
+            name = names.pop()
+            fancy, simple, colour = SIGNS[name]
+            sign = simple if self.plain else fancy
+            if row.claim["kind"] == "law" and name in BREACHES:
+                colour = KNOWN_BUG
+        return sign + mark, ALARM if mark else colour
 
     def _legend(self) -> None:
         used = {name for row in self.table.rows for cell in row.cells for name, *_ in cell.parts}
@@ -167,38 +171,11 @@ class _Table:
         ):
             line(self.console, f"  {DIFFERS}  differs by version, see below")
         if self.table.unexpected:
-            line(self.console, f"  {UNEXPECTED}  not the verdict on record")
-        by_name = {
-            self.heads[runtime]: runtime.removeprefix("anyio/") for runtime in self.table.runtimes
-        }
-        paragraph(
-            self.console,
-            "columns: " + ", ".join(f"{short} {name}" for short, name in by_name.items()),
-            2,
-        )
-
-
-def heads(runtimes: Sequence[str]) -> dict[str, str]:
-    """A head of at most three characters for each runtime, the same for the same backend."""
-    short: dict[str, str] = {}
-    for runtime in runtimes:
-        backend = runtime.removeprefix("anyio/")
-        if backend in short:
-            continue
-        text = _SHORT.get(backend) or backend.rpartition("+")[2].rpartition(":")[2][:3]
-        number = 1
-        base = text
-        while text in short.values() or (backend not in _SHORT and text in _SHORT.values()):
-            number += 1
-            text = f"{base[: 3 - len(str(number))]}{number}"
-        short[backend] = text
-    return {runtime: short[runtime.removeprefix("anyio/")] for runtime in runtimes}
-
-
-def _family(runtime: str) -> str:
-    if runtime.startswith("anyio/"):
-        return "anyio on"
-    return "trio" if runtime == "trio" else "asyncio"
+            text = Text("  ").append(UNEXPECTED, ALARM)
+            line(self.console, text.append("  not the verdict on record"))
+        columns = ", ".join(f"{head} = {name}" for head, name in self.heads.legend.items())
+        if columns:
+            paragraph(self.console, f"columns: {columns}", 2)
 
 
 def _by_version(table: Matrix, console: Console) -> None:

@@ -14,7 +14,7 @@ from conformance.claim import Claim
 from conformance.judging import collect
 from conformance.judging.child import Task
 from conformance.judging.effort import Effort
-from conformance.judging.plan import Outcome, Plan, Progress
+from conformance.judging.plan import Heard, Outcome, Plan
 from conformance.judging.supervisor import supervise
 
 PYTASK = next(each for each in builtin_backends() if each.name == "asyncio+pytask")
@@ -27,7 +27,7 @@ def _claims(*patterns: str) -> tuple[Claim, ...]:
 def test_every_statement_gets_a_verdict_and_a_listener_hears_of_it() -> None:
     backends = tuple(each for each in builtin_backends() if each.name in ("asyncio", "trio"))
     plan = Plan(backends, _claims("NEST-03", "LAW-NEST-03"), effort=Effort(25, 7))
-    outcome, heard = Outcome(), list[Progress]()
+    outcome, heard = Outcome(), list[Heard]()
     supervise(plan, outcome, listen=heard.append)
     assert outcome.failures == outcome.messages == []
     assert len(outcome.verdicts) == plan.size == 8

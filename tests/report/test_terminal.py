@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from conformance.report.terminal import SIGNS, heads, show
+from conformance.report.terminal import ALARM, KNOWN_BUG, SIGNS, show
 from conformance.results.merge import Merged, merge, single
 from conformance.results.record import Record
 from conformance.results.runtimes import runtimes_of
@@ -56,18 +56,17 @@ def test_a_small_record_is_shown_like_this() -> None:
         seed=3,
     )
     assert shown(single(made), 80).splitlines() == [
-        "                 asy trio",
-        "                 asy tri",
+        "                 asyncio on  trio on",
+        "                 asyncio     trio",
         "gather",
-        "  GATHER-01      ✗   -   What GATHER-01 says is so.",
-        "  LAW-GATHER-01  ✓   H!  What LAW-GATHER-01 says is so.",
+        "  GATHER-01      ✗           -        What GATHER-01 says is so.",
+        "  LAW-GATHER-01  ✓           H!       What LAW-GATHER-01 says is so.",
         "",
         "  ✓  holds          the claim is true there",
         "  ✗  refuted        the claim is false there: there is a counterexample",
         "  -  not-applicable the concept does not exist there",
         "  H  hung           no answer: the example could never end",
         "  !  not the verdict on record",
-        "  columns: asy asyncio, tri trio",
         "",
         "not as expected",
         "  LAW-GATHER-01[trio]: expected holds, found hung: it waits for ever",
@@ -96,6 +95,49 @@ def test_columns_that_do_not_fit_go_into_a_second_table() -> None:
     assert max(map(len, table)) <= 40
     assert sum("DELIVER-00" in line for line in table) > 1
     assert sum(line.count("✓") for line in table) == len(RUNTIMES)
+
+
+def test_the_heads_are_as_long_as_there_is_room_for() -> None:
+    made = record(
+        [verdict("GATHER-01", each) for each in ("asyncio", "asyncio+uvloop", "anyio/trio", "trio")]
+    )
+
+    def head(width: int) -> list[str]:
+        return [line.strip() for line in shown(single(made), width).splitlines()[:2]]
+
+    assert head(100) == [
+        "asyncio on               anyio on  trio on",
+        "asyncio  asyncio+uvloop  trio      trio",
+    ]
+    assert head(80) == ["asyncio on        anyio on  trio on", "asyncio  +uvloop  trio      trio"]
+    assert head(60) == ["asyncio on  anyio on  trio on", "asy uvl     tri       tri"]
+    assert "columns: +NAME = asyncio+NAME" in shown(single(made), 80)
+    assert "columns: asy = asyncio, uvl = asyncio+uvloop, tri = trio" in shown(single(made), 60)
+    assert "columns: " not in shown(single(made), 100)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
+def test_no_head_is_cut(width: int) -> None:
+    lines = shown(single(full()), width).splitlines()
+    heads = [line for line in lines if line.split()[1:2] == ["on"] and "DELIVER" not in line]
+    assert sum(line.count(" on") for line in heads) >= 3
+    for line in heads:
+        assert set(line.split()) <= {"asyncio", "anyio", "trio", "on"}
+
+
+def test_a_run_in_which_all_is_on_record_is_not_red() -> None:
+    known = [
+        verdict("GATHER-01", "asyncio", "refuted", "refuted"),
+        verdict("LAW-GATHER-01", "asyncio", "refuted", "refuted", reason="a known deviation: so"),
+        verdict("LAW-GATHER-02", "asyncio", "hung", "hung", reason="a known deviation: so"),
+    ]
+    text = shown(single(record(known)), terminal=True)
+    assert not any(code in text for code in ("\x1b[31m", "\x1b[1;31m", ";41m"))
+    assert f"\x1b[33m{SIGNS['refuted'][0]}" in text, f"a broken law is {KNOWN_BUG}"
+    assert f"\x1b[34m{SIGNS['refuted'][0]}" in text
+    new = verdict("GATHER-02", "asyncio", "holds", "refuted")
+    text = shown(single(record([*known, new])), terminal=True)
+    assert "\x1b[1;37;41m✓!\x1b[0m" in text, ALARM
 
 
 def test_colour_never_says_anything_alone() -> None:
@@ -135,22 +177,6 @@ def test_what_differs_by_version_is_told_below() -> None:
 def test_nothing_judged_is_said() -> None:
     assert "nothing was judged" in shown(single(record()))
     assert "nothing was judged" in shown(merge([]))
-
-
-def test_a_head_is_short_and_no_other_backends() -> None:
-    loops = [
-        "asyncio+asyncio",
-        "asyncio+debugger",
-        "asyncio+my:debugger",
-        "asyncio+tri",
-        "asyncio+x",
-    ]
-    runtimes = [*RUNTIMES, *loops, *(f"anyio/{loop}" for loop in loops)]
-    short = heads(runtimes)
-    assert max(map(len, short.values())) <= 3
-    assert all(short[each] == short.get(f"anyio/{each}", short[each]) for each in runtimes)
-    backends = {each.removeprefix("anyio/") for each in runtimes}
-    assert len({short[each] for each in runtimes}) == len(backends)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)

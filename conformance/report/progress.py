@@ -18,6 +18,10 @@ _ITEM = 70
 """Columns from which on there is room for the claim in flight."""
 
 
+_WIDE = 120
+"""And for it and a bar of full length."""
+
+
 @contextmanager
 def progress(plan: Plan, file: TextIO) -> Iterator[Listener]:
     """Show on ``file`` what the listener hears; nothing if it is no terminal."""
@@ -32,9 +36,10 @@ def progress(plan: Plan, file: TextIO) -> Iterator[Listener]:
 
 def bars_on(console: Console) -> Progress:
     """Bars with how much is done, how much there is, and the time that is left; the claim in flight if it fits."""
+    bar = 40 if console.width >= _WIDE else 20
     columns = [
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=None, table_column=Column(min_width=6, max_width=40)),
+        BarColumn(bar_width=None, table_column=Column(min_width=6, max_width=bar)),
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
         TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
     ]

@@ -90,7 +90,10 @@ BOUNDS = Claim(
 
 @BOUNDS.states(
     "asyncio",
-    expect=qualified("wait_for() cancels the cleanup and waits until that has ended"),
+    expect=qualified(
+        "wait_for() cancels the cleanup and waits until that has ended",
+        message="the cleanup …: it worked on after its time was up",
+    ),
     antecedents=("in the cleanup",),
     fair=lambda kind, after_a_cancel: kind in ("ends in time", "hangs"),
     qualification="a cleanup that awaits, and ends when it is cancelled",
@@ -121,7 +124,10 @@ async def test_wait_for_bounds_a_cleanup(kind: str, after_a_cancel: bool) -> Non
 @BOUNDS.states(
     "anyio",
     "trio",
-    expect=qualified("a time limit acts at checkpoints that no inner scope shields"),
+    expect=qualified(
+        "a time limit acts at checkpoints that no inner scope shields",
+        message="the cleanup …: it worked on after its time was up",
+    ),
     antecedents=("in the cleanup",),
     fair=lambda kind, after_a_cancel: kind not in ("computes without awaiting", "shields itself"),
     qualification="a cleanup that comes to a checkpoint, in no shield of its own",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -16,6 +17,9 @@ from conformance.programs.instants import NEVER, SOON, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.words import counted
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 Run = Callable[..., Any]
@@ -41,19 +45,12 @@ def raise_as(ending: str) -> None:
 @contextmanager
 def expected_to_end() -> Iterator[None]:
     """Let what :func:`raise_as` raised pass, in an exception group too."""
-
-    def ours(error: BaseException) -> bool:
-        members: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
-        return (
-            isinstance(error, (Failure, KeyboardInterrupt))
-            if members is None
-            else any(map(ours, members))
-        )
-
     try:
         yield
-    except BaseException as error:
-        if not ours(error):
+    except (Failure, KeyboardInterrupt):
+        pass
+    except BaseExceptionGroup as group:
+        if group.subgroup((Failure, KeyboardInterrupt)) is None:
             raise
 
 
@@ -88,7 +85,11 @@ SLOW = Claim(
 
 @SLOW.states(
     "asyncio",
-    expect=qualified("asyncio.run() waits for every task's `finally` before it closes the loop"),
+    expect=qualified(
+        "asyncio.run() waits for every task's `finally` before it closes the loop",
+        region=lambda ending: ending != BY_HAND,
+        message="run() …: the loop was open when the finally was over",
+    ),
     antecedents=("the finally awaits",),
     fair=lambda ending, awaits, cancelled: ending == BY_HAND and cancelled,
     qualification="a loop that is run by run_until_complete() and closed with the cancelled task"
@@ -138,7 +139,10 @@ def test_the_loop_is_closed_under_a_slow_finally(
 @SLOW.states(
     "anyio",
     "trio",
-    expect=refuted("run() ends only when every task has ended, and its `finally` with it"),
+    expect=refuted(
+        "run() ends only when every task has ended, and its `finally` with it",
+        message="run() …: the run was not over when the finally was",
+    ),
     antecedents=("the finally awaits",),
     builds_on=(TIMERS, TASKS),
 )
@@ -337,19 +341,26 @@ PUT_OFF = Claim(
 )
 GOES_ON = "the program goes on for as long as the cleanup takes"
 ENDS = "the program ends, and with it the task"
-CANCELS_AND_ENDS = "the task is cancelled, and the program ends at once"
+CANCELS_AND_ENDS = "the task is cancelled, and the program ends when it has ended"
 MAIN_ENDS = "the task is the main one, and the program ends with it"
 MANY = 50
-"""More turns than run() gives the loop when the main coroutine has ended."""
+"""More turns than run() gives the loop when the main coroutine has ended.
+
+How many it gives is each loop's own affair: a cleanup that awaits once or twice may come to its end.
+"""
 
 
 @PUT_OFF.states(
     "asyncio",
-    expect=refuted("asyncio.run() waits only for the tasks that are there when the main one ends"),
+    expect=refuted(
+        "asyncio.run() waits only for the tasks that are there when the main one ends",
+        region=lambda then, awaits: then != GOES_ON and awaits == MANY,
+        message="…the program ends…: a cleanup of 50 awaits was put off, and never ended",
+    ),
     antecedents=("put off",),
     builds_on=(TASKS,),
 )
-@given(then=every((GOES_ON, ENDS, CANCELS_AND_ENDS, MAIN_ENDS)), awaits=every((0, 1, MANY)))
+@given(then=every((GOES_ON, ENDS, CANCELS_AND_ENDS, MAIN_ENDS)), awaits=every((0, MANY)))
 def test_a_cleanup_put_off_is_carried_out(then: str, awaits: int, run: Run) -> None:
     kept: list[asyncio.Task[None]] = []
     cleaned: list[str] = []
@@ -373,8 +384,8 @@ def test_a_cleanup_put_off_is_carried_out(then: str, awaits: int, run: Run) -> N
         await settle()
         if then != ENDS:
             task.cancel()
-        if then == GOES_ON:
             await asyncio.wait([task])
+        if then == GOES_ON:
             await asyncio.wait(kept)
 
     run(main())
@@ -390,7 +401,11 @@ OWN = "the cancelled group itself"
 @PUT_OFF.states(
     "anyio",
     "trio",
-    expect=qualified("a task that is started in a cancelled group is cancelled at its first await"),
+    expect=qualified(
+        "a task that is started in a cancelled group is cancelled at its first await",
+        region=lambda awaits: awaits > 0,
+        message="put off into … cancelled …: a cleanup of … did not come to its end",
+    ),
     antecedents=("put off",),
     fair=lambda into, awaits: into == OUTSIDE,
     qualification="put off into a group outside the cancelled scope, not cancelled itself:"

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+import tomlkit
 
 import conformance
 
@@ -64,3 +65,11 @@ def test_no_room_uses_one_above_it(path: Path) -> None:
 
 def test_every_room_is_known() -> None:
     assert {_room(path.relative_to(ROOT).parts) for path in FILES} == {*LEVEL, "__init__"}
+
+
+def test_what_is_cited_is_what_is_built() -> None:
+    project = tomlkit.parse((ROOT.parent / "pyproject.toml").read_text("utf-8")).unwrap()["project"]
+    cited = (ROOT.parent / "CITATION.cff").read_text("utf-8").splitlines()
+    assert f"version: {project['version']}" in cited
+    assert f'repository-code: "{project["urls"]["Repository"]}"' in cited
+    assert project["urls"]["Repository"] in (ROOT.parent / "docs" / "ci.md").read_text("utf-8")

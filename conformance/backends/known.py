@@ -8,8 +8,6 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-EXTRA = "cancellation-conformance"
-
 
 @dataclass(frozen=True)
 class KnownLoop:
@@ -46,7 +44,7 @@ class KnownLoop:
             return f"{self.module} is {'for' if self.windows else 'not for'} Windows"
         if self.cpython_only and platform.python_implementation() != "CPython":
             return f"{self.module} is for CPython"
-        return f"{self.module} is not installed (pip install '{EXTRA}[{self.module}]')"
+        return f"{self.module} is not installed (pip install {self.module})"
 
 
 KNOWN = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -168,7 +170,7 @@ def find(spec: str) -> Any:
         thing: Any = importlib.import_module(module)
     except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
         raise BadBackend(
-            f"cannot import {module!r} of {spec}: {type(error).__name__}: {error}"
+            f"cannot import {module!r} of {spec}: {type(error).__name__}: {error}{_where_not(error)}"
         ) from error
     try:
         for part in attribute.split("."):
@@ -176,6 +178,17 @@ def find(spec: str) -> Any:
     except AttributeError as error:
         raise BadBackend(f"{module!r} has no {attribute!r}: {error}") from error
     return thing
+
+
+def _where_not(error: BaseException) -> str:
+    """A hint if the module may be in the working directory, and Python was told not to look there."""
+    with suppress(OSError):  # it is gone
+        if isinstance(error, ModuleNotFoundError) and not {"", os.getcwd()} & {*sys.path}:
+            return (
+                " (the working directory is not searched: 'python -m pytest' does that where 'pytest' "
+                "does not, and neither -P nor -I may forbid it)"
+            )
+    return ""
 
 
 def distribution_of(factory: LoopFactory) -> str | None:

@@ -139,3 +139,19 @@ def test_only_what_is_chosen_is_touched(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(BadBackend, match="touched"):
         choose([], [f"{HERE}:Subclass"])
     assert touched == [f"{HERE}:Subclass"]
+
+
+def test_who_told_python_not_to_look_here_is_reminded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here.py").write_text("from asyncio import SelectorEventLoop\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    hint = "the working directory is not searched: 'python -m pytest' does that"
+    with pytest.raises(BadBackend, match=hint):
+        choose([], ["here:SelectorEventLoop"])
+    monkeypatch.syspath_prepend(tmp_path)
+    assert choose([], ["here:SelectorEventLoop"])
+    with pytest.raises(BadBackend) as caught:
+        choose([], ["nowhere:Loop"])
+    assert "searched" not in str(caught.value)

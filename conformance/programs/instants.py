@@ -111,11 +111,12 @@ CANCEL_THEN_COMPLETION = Instant("just before the completion, in the same turn",
 COMPLETION_THEN_CANCEL = Instant(
     "just after the completion, in the same turn", first="completion", gap=0
 )
+ONE_TURN_AFTER = Instant("one turn after the completion", first="completion", gap=1)
 RACES = (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
     Instant("one turn before the completion", gap=1),
-    Instant("one turn after the completion", first="completion", gap=1),
+    ONE_TURN_AFTER,
     Instant("two turns before the completion", gap=2),
     Instant("two turns after the completion", first="completion", gap=2),
     Instant("three turns after the completion", first="completion", gap=3),

@@ -35,7 +35,10 @@ THE_CALL = Claim(
 
 @THE_CALL.states(
     "asyncio",
-    expect=refuted("there is no asyncio.cancel(): tasks, futures and handles have the method"),
+    expect=refuted(
+        "there is no asyncio.cancel(): tasks, futures and handles have the method",
+        message="the module asyncio has no function called cancel",
+    ),
     antecedents=("the function was looked for",),
 )
 @given(with_the_task=flags())
@@ -59,7 +62,13 @@ async def test_asyncio_cancel_cancels(with_the_task: bool) -> None:
 @THE_CALL.states(
     "anyio",
     "trio",
-    expect=refuted("there is no such function: cancel() is a method of the scope"),
+    expect=refuted(
+        "there is no such function: cancel() is a method of the scope",
+        message=(
+            "the module anyio has no function called cancel",
+            "the module trio has no function called cancel",
+        ),
+    ),
     antecedents=("the function was looked for",),
 )
 @given(with_the_scope=flags())

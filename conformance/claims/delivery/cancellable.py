@@ -45,11 +45,64 @@ CANCELLABLE = Claim(
 ARRIVES = (BEFORE_FIRST_STEP, BY_ITSELF, WAITING, CANCEL_THEN_COMPLETION)
 """The cancel comes before the first step, while the body runs up to the await, or at the await."""
 
+CANCELLED_WITHOUT = (
+    "a coroutine with …, cancelled before the first step: task.cancelled() is True",
+    "a coroutine with …, cancelled by itself, while it runs: task.cancelled() is True",
+)
+REFUSED = (
+    "a coroutine with a task that refuses to be cancelled, cancelled …: task.cancelled() is False"
+)
+
+
+def has_no_point(wait: Wait | None) -> bool:
+    """Whether a coroutine that awaits this (``None``: nothing) never suspends."""
+    return wait is None or not wait.suspends
+
+
+def cancelled_all_the_same_or_refused(wait: Wait | None, instant: Instant) -> bool:
+    """Whether it is cancelled without suspending, or suspends where the cancel is refused."""
+    if wait is A_TASK_THAT_REFUSES:
+        return instant is not BEFORE_FIRST_STEP
+    return has_no_point(wait) and instant in (BEFORE_FIRST_STEP, BY_ITSELF)
+
 
 @CANCELLABLE.states(
     "asyncio",
-    expect=refuted(
-        "without any await it is cancelled before its first step, or its result is thrown away"
+    expect=(
+        refuted(
+            "without any suspension its result is thrown away, and another task that it awaits may"
+            " refuse the cancel",
+            on=("asyncio+eager",),
+            region=lambda wait, instant: (
+                (instant is BY_ITSELF and has_no_point(wait)) or wait is A_TASK_THAT_REFUSES
+            ),
+            message=(CANCELLED_WITHOUT[1], REFUSED),
+        ),
+        refuted(
+            "before 3.12, wait_for() also drops a cancel that comes in the turn in which it is done",
+            when="python<3.12",
+            issue="https://github.com/python/cpython/issues/86296",
+            region=lambda wait, instant: (
+                cancelled_all_the_same_or_refused(wait, instant)
+                or (
+                    instant is CANCEL_THEN_COMPLETION
+                    and wait is not None
+                    and wait.name == "wait_for()"
+                )
+            ),
+            message=(
+                *CANCELLED_WITHOUT,
+                REFUSED,
+                "a coroutine with wait_for(), cancelled just before the completion, in the same turn:"
+                " task.cancelled() is False",
+            ),
+        ),
+        refuted(
+            "without any suspension it is cancelled before its first step, or its result is thrown"
+            " away, and another task that it awaits may refuse the cancel",
+            region=cancelled_all_the_same_or_refused,
+            message=(*CANCELLED_WITHOUT, REFUSED),
+        ),
     ),
     antecedents=("it was cancelled",),
 )
@@ -290,9 +343,13 @@ QUEUE_GET = Claim(
 
 @QUEUE_GET.states(
     "asyncio",
-    expect=qualified("get() of a queue that has an item does not suspend, cancelled or not"),
+    expect=qualified(
+        "get() of a queue that has an item does not suspend, cancelled or not",
+        region=lambda by_itself: by_itself,
+        message="cancelled just before ….get(), items in it: …: it was not interrupted",
+    ),
     antecedents=("cancelled at the get()",),
-    fair=lambda items, kind, by_itself: items == 0,
+    fair=lambda items: items == 0,
     qualification="It is one as long as the queue is empty.",
 )
 @given(
@@ -321,7 +378,7 @@ async def test_a_task_is_cancelled_at_its_get(items: int, kind: str, by_itself: 
     await asyncio.wait([task])
     antecedent("cancelled at the get()")
     assert not went_through, (
-        f"{kind}.get() with {items} items, cancelled just before it: it was not interrupted"
+        f"cancelled just before {kind}.get(), items in it: {items}: it was not interrupted"
     )
 
 

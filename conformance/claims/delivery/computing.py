@@ -58,9 +58,32 @@ def from_a_thread(call: Callable[[], object]) -> None:
         in_a_thread(lambda: loop.call_soon_threadsafe(call))
 
 
+THROWN_AWAY = (
+    "cancelled by itself: it took all its steps, and the task's outcome is 'cancelled' instead of …",
+    "cancelled from another thread: it took all its steps, and the task's outcome is 'cancelled'"
+    " instead of …",
+)
+
+
 @UNAFFECTED.states(
     "asyncio",
-    expect=refuted("it computes to its end, and then its result is thrown away"),
+    expect=(
+        refuted(
+            "it computes to its end, and then its result is thrown away: an eager task has taken its"
+            " first step before anybody can cancel it",
+            on=("asyncio+eager",),
+            region=lambda where: where != "before its first step",
+            message=THROWN_AWAY,
+        ),
+        refuted(
+            "it computes to its end, and then its result is thrown away; before its first step it is"
+            " ended without one",
+            message=(
+                "cancelled before its first step: of the steps 0, 1, 2 it took []",
+                *THROWN_AWAY,
+            ),
+        ),
+    ),
     antecedents=("cancelled",),
 )
 @given(where=every(FROM_WHERE), returns=every(RESULTS), at_step=up_to(2))
@@ -88,9 +111,10 @@ async def test_a_computing_task_is_not_affected(
         cancel(task)
     await asyncio.wait([task])
     outcome = "cancelled" if task.cancelled() else task.result()
-    assert (steps, outcome) == ([0, 1, 2], returns), (
-        f"cancelled {where}: of the steps 0, 1, 2 it took {steps}, and the task's outcome is"
-        f" {outcome!r} instead of {returns!r}"
+    assert steps == [0, 1, 2], f"cancelled {where}: of the steps 0, 1, 2 it took {steps}"
+    assert outcome == returns, (
+        f"cancelled {where}: it took all its steps, and the task's outcome is {outcome!r} instead of"
+        f" {returns!r}"
     )
 
 
@@ -238,14 +262,15 @@ DEBUG_LOGS = "in debug mode, asyncio logs every step that takes longer than slow
 NO_DEBUG_MODE_THERE = holds(
     "rloop and rsloop have no debug mode", on=("asyncio+rloop", "asyncio+rsloop")
 )
+EXECUTING = "the log says: Executing ..."
 OUTSIDE_DEBUG = "It holds outside asyncio's debug mode."
 
 
 @SILENT.states(
     "asyncio",
-    expect=(NO_DEBUG_MODE_THERE, qualified(DEBUG_LOGS)),
+    expect=(NO_DEBUG_MODE_THERE, qualified(DEBUG_LOGS, message=EXECUTING)),
     antecedents=("it went on after the cancel",),
-    fair=lambda debug, **_: not debug,
+    fair=lambda debug: not debug,
     qualification=OUTSIDE_DEBUG,
 )
 @given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2), awaited=flags())
@@ -280,10 +305,10 @@ async def test_a_computing_task_goes_on_in_silence(
     expect=(
         holds("trio logs nothing, and has no debug mode", on=("trio",)),
         NO_DEBUG_MODE_THERE,
-        qualified(DEBUG_LOGS),
+        qualified(DEBUG_LOGS, message=EXECUTING),
     ),
     antecedents=("it went on after the cancel",),
-    fair=lambda debug, **_: not debug,
+    fair=lambda debug: not debug,
     qualification=OUTSIDE_DEBUG,
 )
 @given(debug=flags(), length=up_to(3, least=1), at_step=up_to(2))

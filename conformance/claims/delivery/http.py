@@ -38,6 +38,10 @@ STAGES = (
 TURNS = {"at the first turn": 1, "at the third turn": 3, "at the ninth turn": 9}
 
 NOT_ON_TRIO = {"trio": "aiohttp needs an event loop of asyncio's"}
+NO_GET = refuted(
+    "aiohttp has had no get() since its 2.0: ClientSession has one",
+    message="aiohttp … has no function called get",
+)
 
 
 class SlowServer:
@@ -127,7 +131,7 @@ async def cancel_a_scope(library: Any, get: Any, stage: str) -> bool:
 
 @AIOHTTP_GET.states(
     "asyncio",
-    expect=refuted("aiohttp has had no get() since its 2.0: ClientSession has one"),
+    expect=NO_GET,
     exists="aiohttp>=2",
     antecedents=("aiohttp is installed",),
     io=True,
@@ -144,7 +148,7 @@ async def test_a_task_is_cancelled_at_aiohttp_get(stage: str) -> None:
 
 @AIOHTTP_GET.states(
     "anyio",
-    expect=refuted("aiohttp has had no get() since its 2.0: ClientSession has one"),
+    expect=NO_GET,
     exists="aiohttp>=2",
     unless=NOT_ON_TRIO,
     antecedents=("aiohttp is installed",),

@@ -9,8 +9,12 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
 from conformance.programs.instants import (
+    BEFORE_FIRST_STEP,
     BY_ITSELF,
+    CANCEL_THEN_COMPLETION,
+    COMPLETION_THEN_CANCEL,
     INSTANTS,
+    ONE_TURN_AFTER,
     Instant,
     cancel_at,
     running_task,
@@ -39,6 +43,13 @@ THE_NEXT_AWAIT = Claim(
     instead=("LAW-DELIVER-03", "LAW-DELIVER-07", "LAW-DELIVER-08"),
 )
 
+GOES_THROUGH = (
+    "cancelled by itself, while it runs, the next await went through: …",
+    "cancelled before the first step: no await raised, and the body saw nothing",
+)
+AS_IT_IS_DONE = (CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL, ONE_TURN_AFTER)
+"""From the turn in which what wait_for() waits for completes to that in which its task runs."""
+
 
 @THE_NEXT_AWAIT.states(
     "asyncio",
@@ -47,8 +58,26 @@ THE_NEXT_AWAIT = Claim(
             "before 3.12, wait_for() also drops a cancel that comes in the turn in which it is done",
             when="python<3.12",
             issue="https://github.com/python/cpython/issues/86296",
+            region=lambda instant, wait: (
+                not instant.started
+                or (instant is BY_ITSELF and not wait.suspends)
+                or (instant in AS_IT_IS_DONE and wait.name == "wait_for()")
+            ),
+            message=(*GOES_THROUGH, "cancelled …, the next await went through: wait_for()"),
         ),
-        qualified("an await that does not suspend goes through, cancelled or not"),
+        qualified(
+            "an await that does not suspend goes through, cancelled or not",
+            on=("asyncio+eager",),
+            region=lambda instant, wait: instant is BY_ITSELF and not wait.suspends,
+            message=GOES_THROUGH[0],
+        ),
+        qualified(
+            "an await that does not suspend goes through, cancelled or not",
+            region=lambda instant, wait: (
+                not instant.started or (instant is BY_ITSELF and not wait.suspends)
+            ),
+            message=GOES_THROUGH,
+        ),
     ),
     antecedents={"cancelled while it runs": 0.05, "cancelled while it waits": 0.2},
     fair=lambda instant, wait: wait.suspends and instant.started,
@@ -105,9 +134,13 @@ async def test_a_cancelled_task_gets_the_error_at_its_next_await(
 @THE_NEXT_AWAIT.states(
     "anyio",
     "trio",
-    expect=qualified("an await that is no checkpoint goes through, cancelled or not"),
+    expect=qualified(
+        "an await that is no checkpoint goes through, cancelled or not",
+        region=lambda instant: instant in (BY_ITSELF, BEFORE_FIRST_STEP),
+        message="cancelled …, the next await went through: a coroutine that only returns",
+    ),
     antecedents={"cancelled while it runs": 0.05, "cancelled while it waits": 0.2},
-    fair=lambda instant, wait: wait.suspends,
+    fair=lambda wait: wait.suspends,
     qualification="It is raised at the next await that is a checkpoint.",
 )
 @given(

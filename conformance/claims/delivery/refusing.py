@@ -49,10 +49,14 @@ BY_FORCE = Claim(
             "an eager task has taken its first step before anybody can cancel it",
             on=("asyncio+eager",),
         ),
-        qualified("a task that is cancelled before its first step is ended without being asked"),
+        qualified(
+            "a task that is cancelled before its first step is ended without being asked",
+            message="cancelled before the first step: the coroutine would have refused, and did not"
+            " get to its end",
+        ),
     ),
     antecedents=("it was cancelled and refused",),
-    fair=lambda instant, wait, refusals: instant.started,
+    fair=lambda instant: instant.started,
     qualification="It holds from the task's first step on.",
 )
 @given(

@@ -52,11 +52,24 @@ def something(kind: str) -> Any:
 
 @SHIELD_YIELDS.states(
     "asyncio",
-    expect=qualified(
-        "shield() of something that is done is that thing: awaiting it does not suspend"
+    expect=(
+        qualified(
+            "shield() of something that is done is that thing, and so is an eager task that never"
+            " suspends: awaiting it does not suspend",
+            on=("asyncio+eager",),
+            message=(
+                "await shield(a done future) did not yield control",
+                "await shield(a coroutine that never suspends) did not yield control",
+            ),
+        ),
+        qualified(
+            "shield() of something that is done is that thing: awaiting it does not suspend",
+            region=lambda shielded: shielded == A_DONE_FUTURE,
+            message="await shield(a done future) did not yield control",
+        ),
     ),
     antecedents=("awaited a shield",),
-    fair=lambda shielded, **_: shielded in HAVE_TO_WAIT,
+    fair=lambda shielded: shielded in HAVE_TO_WAIT,
     qualification="It yields where what is shielded has to wait for something itself.",
 )
 @given(shielded=every(SHIELDED), depth=up_to(3, least=1))
@@ -72,9 +85,12 @@ async def test_awaiting_a_shield_yields(shielded: str, depth: int) -> None:
 @SHIELD_YIELDS.states(
     "anyio",
     "trio",
-    expect=qualified("a shielded scope is no checkpoint: it yields where its body does"),
+    expect=qualified(
+        "a shielded scope is no checkpoint: it yields where its body does",
+        message="a shield around a coroutine that only returns did not yield control",
+    ),
     antecedents=("awaited in a shield",),
-    fair=lambda wait, **_: wait.suspends,
+    fair=lambda wait: wait.suspends,
     qualification="It yields where what is shielded contains a checkpoint.",
 )
 @given(wait=every(reversed(SCOPED_READY)), depth=up_to(3, least=1))

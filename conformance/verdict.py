@@ -81,6 +81,10 @@ class GrowthRecord(TypedDict):
     claims: dict[str, float]
 
 
+OTHER_CASE = "this case is not one of those on record, where the claim holds but for known cases"
+OTHER_MESSAGE = "this case is on record, but what is seen in it is something else"
+"""In what a counterexample is another than those on record."""
+
 GONE = "what {} has on record happens no more"
 """What is said of one of several known bugs that is not seen any more."""
 

@@ -161,6 +161,7 @@ class _Streamer:
             self.dumps,
             self.task.patience,
             careful=self.task.careful,
+            deviations=here.session.deviations,
         )
         here.session.pulse = self.watch
         here.session.failures[self.backend.name] = {

@@ -29,11 +29,16 @@ from conformance.judging.expectations import (
 from conformance.judging.explaining import explanation
 from conformance.judging.search import Failure, Only, Pulse, Search, Subject, anything, missed
 from conformance.programs.script import script
-from conformance.verdict import GONE, Counterexample, Example, Explanation, Verdict, VerdictName
-
-OTHER_CASE = "this case is not one of those on record, where the claim holds but for known cases"
-OTHER_MESSAGE = "this case is on record, but what is seen in it is something else"
-"""In what a counterexample is another than those on record."""
+from conformance.verdict import (
+    GONE,
+    OTHER_CASE,
+    OTHER_MESSAGE,
+    Counterexample,
+    Example,
+    Explanation,
+    Verdict,
+    VerdictName,
+)
 
 
 def judge(

@@ -28,6 +28,7 @@ from conformance.judging.watch import DUMPED, FAULT, GRACE, dump_in
 from conformance.lacking import said_in
 from conformance.printable import counted
 from conformance.verdict import (
+    OTHER_CASE,
     Counterexample,
     GrowthRecord,
     Verdict,
@@ -97,21 +98,25 @@ class Judging:
             self.outcome.messages.append(message)
         self.listen(Heard(self.backend.name, item, verdict))
 
-    def hung(self, item: str, text: str, script: str, stack: str) -> None:
+    def hung(self, item: str, text: str, script: str, stack: str, *, known: bool) -> None:
         """Nothing was heard of a claim for too long."""
         self._no_answer(
             item,
             "hung",
             f"no example was begun for {self.patience:g} s",
             Counterexample(script, "\n".join(filter(None, (text, "", stack))).strip("\n")),
+            known=known,
         )
         least = min(_LEAST_PATIENCE, self.plan.patience)
         self.patience = max(least, self.patience / 2)
 
-    def crashed(self, item: str, ended_by: str, text: str, tail: str) -> None:
+    def crashed(
+        self, item: str, ended_by: str, text: str, tail: str, *, known: bool = True
+    ) -> None:
         """The process that judged a claim ended in the middle of it."""
         text = "\n".join(filter(None, (text, "", tail))).strip("\n")
-        self._no_answer(item, "crashed", ended_by, Counterexample("", text) if text else None)
+        counterexample = Counterexample("", text) if text else None
+        self._no_answer(item, "crashed", ended_by, counterexample, known=known)
 
     def _no_answer(
         self,
@@ -119,7 +124,10 @@ class Judging:
         name: VerdictName,
         reason: str,
         counterexample: Counterexample | None,
+        *,
+        known: bool,
     ) -> None:
+        """``known`` says that the example in flight, if it was told, is one of those on record."""
         statement = self.missing[item]
         expected = expectation(statement, self.backend.known_as, self.deviations)
         verdict = Verdict(
@@ -128,6 +136,7 @@ class Judging:
             backend=self.backend.name,
             verdict=name,
             expected=None if expected is None else expected.verdict,
+            departs=None if known or expected is None or expected.verdict != name else OTHER_CASE,
             reason=reason_for(name, reason, expected),
             counterexample=counterexample,
         )
@@ -163,7 +172,7 @@ class Child:
         self.judging = judging
         self.task = task
         self.current: str | None = None
-        self.example = ""
+        self.example, self.known = "", True
         self.to_come = len(judging.missing)
         self.told = False
         self.silent = False
@@ -220,14 +229,20 @@ class Child:
             self.current = event["item"]
             judging.begun(event["item"])
         elif kind == "example":
-            self.example = event["text"]
+            self.example, self.known = event["text"], event["known"]
         elif kind == "verdict":
             self.current = None
             if judging.again is None:
                 judging.judged(event["verdict"], event["message"])
         elif kind == "hung":
             if event["item"] in judging.missing:
-                judging.hung(event["item"], event["text"], event["script"], event["stack"])
+                judging.hung(
+                    event["item"],
+                    event["text"],
+                    event["script"],
+                    event["stack"],
+                    known=event["known"],
+                )
             elif event["item"] == GROWTH:
                 judging.after_all(f"no empty example was begun for {self.task.patience:g} s", event)
             self.current = None
@@ -274,7 +289,7 @@ class Child:
             if lack is not None:
                 judging.failed(self.current, f"{NO_ROOM}{lack}")
             elif self.silent or dump:
-                judging.hung(self.current, self.example, "", dump or self._tail())
+                judging.hung(self.current, self.example, "", dump or self._tail(), known=self.known)
             elif judging.careful:
                 judging.careful -= 1
                 judging.again = (self.current, ended_by(code))
@@ -296,7 +311,7 @@ class Child:
     def _looked_again(self, item: str, first: str) -> None:
         """A claim whose process crashed was judged once more, with every example told before it ran."""
         if self.current is not None:
-            self.judging.crashed(item, first, self.example, self._tail())
+            self.judging.crashed(item, first, self.example, self._tail(), known=self.known)
         elif item in self.judging.missing:
             self.judging.crashed(item, f"{first}, and not again when it was judged alone", "", "")
 

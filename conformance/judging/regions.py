@@ -140,7 +140,7 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
             left = plain(_value(node.left, values))
             for operation, each in zip(node.ops, node.comparators, strict=True):
                 right = plain(_value(each, values))
-                if not _COMPARE[type(operation)](left, right):
+                if not _compared(operation, left, right):
                     return False
                 left = right
             return True
@@ -159,6 +159,14 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         case ast.Call():
             return len(_value(node.args[0], values))
     raise BadRegion(f"{ast.unparse(node)} means nothing in a region")
+
+
+def _compared(operation: ast.cmpop, left: Any, right: Any) -> bool:
+    """What the comparison gives; no text is more than a number, and none is in one."""
+    try:
+        return bool(_COMPARE[type(operation)](left, right))
+    except TypeError:
+        return False
 
 
 # The smallest region that explains what was seen.

@@ -24,6 +24,8 @@ import trio
 from conformance.backends.backend import Backend
 from conformance.claim import Statement
 from conformance.judging.classify import NO_ROOM, describe
+from conformance.judging.deviations import Deviations
+from conformance.judging.expectations import on_record
 from conformance.lacking import MEMORY, is_short_of_memory
 from conformance.printable import counted
 from conformance.programs.script import script
@@ -60,12 +62,14 @@ class Watch:
         patience: float,
         *,
         careful: bool = False,
+        deviations: Deviations | None = None,
     ) -> None:
         self.backend = backend
         self.tell = tell
         self.dumps = dumps
         self.patience = patience
         self.careful = careful
+        self.deviations = deviations
         self.examples = 0
         self._item: str | None = None
         self._example: tuple[Statement, Mapping[str, Any]] | None = None
@@ -92,7 +96,9 @@ class Watch:
             self._sign(now)
             self.tell(event="alive")
         if self.careful:
-            self.tell(event="example", text=describe(values))
+            self.tell(
+                event="example", text=describe(values), known=self._is_known(statement, values)
+            )
 
     def _sign(self, now: float) -> None:
         self._heard = self._armed = now
@@ -110,14 +116,20 @@ class Watch:
                     self.tell(event="hung", item=item, stack=where_it_stands(), **self._told())
                 os._exit(1)
 
-    def _told(self) -> dict[str, str]:
-        """The example in flight, in words and as a script if there is one."""
+    def _is_known(self, statement: Statement, values: Mapping[str, Any]) -> bool:
+        """Whether it is on record that this example is a counterexample."""
+        known = on_record(statement, self.backend.known_as, self.deviations)
+        return known.covers(values)
+
+    def _told(self) -> dict[str, Any]:
+        """The example in flight, in words, as a script if there is one, and whether it is on record."""
         if self._example is None:
-            return {"text": "", "script": ""}
+            return {"text": "", "script": "", "known": True}
         statement, values = self._example
-        told = {"text": describe(values), "script": ""}
+        known = self._is_known(statement, values)
+        told: dict[str, Any] = {"text": describe(values), "script": "", "known": known}
         # Should there be no time left to make a script of it, that much is known.
-        self.tell(event="example", text=told["text"])
+        self.tell(event="example", text=told["text"], known=known)
         with suppress(Exception):  # a claim that is expected to hold need not have a template
             told["script"] = script(statement, self.backend.script_style, values)
         return told

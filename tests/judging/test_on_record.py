@@ -12,8 +12,8 @@ from conformance.backends.virtual import VirtualLoop
 from conformance.claim import Claim, Expect, qualified, refuted
 from conformance.judging.effort import Effort
 from conformance.judging.expectations import NOTHING, OnRecord, says
-from conformance.judging.judge import OTHER_CASE, OTHER_MESSAGE, judge
-from conformance.verdict import GONE, Explanation, Verdict
+from conformance.judging.judge import judge
+from conformance.verdict import GONE, OTHER_CASE, OTHER_MESSAGE, Explanation, Verdict
 from tests.judging import known
 
 ASYNCIO = Backend("asyncio", loop=VirtualLoop)

@@ -39,6 +39,10 @@ def test_a_region_has_a_case(text: str) -> None:
     assert not region(f"not ({text})")(**VALUES)
 
 
+def test_what_cannot_be_compared_is_not_in_a_region() -> None:
+    assert not region('wait > 3 or turns in 5 or turns < "x"')(**VALUES)
+
+
 def test_a_region_names_what_it_speaks_of() -> None:
     assert region("len(plan) > 1 and instant.same_turn").names == {"plan", "instant"}
 

@@ -15,6 +15,7 @@ from conformance.judging.effort import Effort
 from conformance.judging.plan import Outcome, Plan
 from conformance.judging.prerequisites import FIRST
 from conformance.judging.supervisor import supervise
+from conformance.verdict import OTHER_CASE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and signals are POSIX")
 
@@ -40,8 +41,13 @@ def judged(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcom
     return outcome
 
 
-def what_comes_of(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
-    """What comes of judging two claims on a loop with the method ``body``; it may not take long."""
+def what_comes_of(
+    body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_record: str = ""
+) -> Outcome:
+    """What comes of judging two claims on a loop with the method ``body``; it may not take long.
+
+    ``on_record`` is a file of deviations.
+    """
     module = f"attacking_{tmp_path.name}"
     indented = "".join(f"    {line}\n" for line in body.splitlines())
     (tmp_path / f"{module}.py").write_text(BEGINNING + indented)
@@ -54,7 +60,9 @@ def what_comes_of(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         loops=(spec,),
         effort=Effort(25),
         patience=2,
+        deviations=("own.toml",) if on_record else (),
     )
+    (tmp_path / "own.toml").write_text(on_record)
     outcome = Outcome()
     begun = time.monotonic()
     supervise(plan, outcome)
@@ -130,6 +138,41 @@ def test_a_loop_that_hangs_as_it_closes_is_judged(
     assert shown is not None
     assert "in close" in shown["text"]
     assert verdicts["LAW-NEST-03"]["verdict"] == "blocked"
+
+
+HANGS = """\
+[[deviation]]
+claim = "LAW-LOOP-01"
+library = "asyncio"
+seen = "{seen}"
+region = "{region}"
+why = "it does"
+issue = "https://example.org/1"
+counterexample = "any"
+"""
+
+
+@pytest.mark.parametrize(
+    ("seen", "what"),
+    [("hung", "threading.Event().wait()"), ("crashed", "os.kill(os.getpid(), signal.SIGSEGV)")],
+)
+@pytest.mark.parametrize(("region", "as_expected"), [("{0} == {0}", True), ("{0} != {0}", False)])
+def test_a_hang_is_on_record_for_its_cases_alone(
+    seen: str,
+    what: str,
+    region: str,
+    as_expected: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (first,) = (each for each in collect.all_claims() if each.id == FIRST)
+    name = first.statements["asyncio"].drawn[0]
+    on_record = HANGS.format(seen=seen, region=region.format(name))
+    outcome = what_comes_of(f"def close(self):\n    {what}\n", tmp_path, monkeypatch, on_record)
+    (verdict,) = (each for each in outcome.verdicts if each["claim"] == FIRST)
+    assert (verdict["verdict"], verdict["expected"]) == (seen, seen)
+    assert verdict["as_expected"] is as_expected
+    assert any(OTHER_CASE in message for message in outcome.messages) is not as_expected
 
 
 def test_a_loop_that_exits_gives_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,8 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SPEC",
-        help="MODULE:FACTORY adds the backend asyncio+FACTORY, whose event loops FACTORY() makes; "
+        help="MODULE:FACTORY adds a backend whose event loops FACTORY() makes, called asyncio+MODULE if "
+        "MODULE is of an installed package, else asyncio+FACTORY; "
         "a file such as tests/conftest.py those that it declares, for pytest-asyncio or anyio "
         "(FILE::NAME one of them); if no backend is named, only these are judged (repeatable)",
     )
@@ -223,8 +224,8 @@ def _explain(calls: _Calls[_Parser]) -> None:
 _UPDATE = """\
 Judge claims, and change FILE so that it says what was seen: an entry is added for each law that is
 broken otherwise than on record, and removed if it no longer happens. Comments and order stay.
-An entry that is added is for the versions that are installed, and asks you to say why and to name the
-issue.
+An entry that is added is for the versions that are installed and for later ones, and asks you to say
+why and to name the issue.
 """
 
 

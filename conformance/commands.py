@@ -91,7 +91,12 @@ def run(options: Namespace) -> int:
         claims,
         [
             backend_record(
-                backend.name, backend.why_not, backend.package, outcome.growth.get(backend.name)
+                backend.name,
+                backend.why_not,
+                backend.origin.package,
+                outcome.growth.get(backend.name),
+                loop=backend.origin.loop,
+                spec=backend.spec,
             )
             for backend in backends
         ],
@@ -173,7 +178,6 @@ def planned(options: Namespace, claims: Sequence[Claim], backends: Sequence[Back
         backends=usable,
         claims=tuple(claims),
         libraries=tuple(options.library),
-        loops=tuple(options.loop),
         effort=Effort(
             options.examples or PROFILES[options.profile],
             options.seed,
@@ -321,7 +325,6 @@ def explain(options: Namespace) -> int:
         tuple(apart),
         (claim,),
         tuple(options.library),
-        tuple(options.loop),
         deviations=tuple(options.deviations),
     )
     supervise(plan, outcome)

@@ -50,7 +50,7 @@ def show(options: Namespace) -> int:
 
 
 def _here(deviation: Deviation, backends: list[Backend]) -> list[str]:
-    return runtimes(deviation, ((backend.name, backend.libraries) for backend in backends))
+    return runtimes(deviation, ((backend.known_as, backend.libraries) for backend in backends))
 
 
 def _show(console: Console, deviation: Deviation, here: list[str]) -> None:

@@ -18,6 +18,7 @@ import trio
 from conformance.backends.clock import ClockOfItsOwn
 from conformance.backends.guard import guarded
 from conformance.backends.load import LoopFactory as LoopFactory  # known from here too
+from conformance.backends.naming import Origin
 from conformance.backends.quiet import told_if_quiet, virtual_trio
 from conformance.claim import Library
 
@@ -39,8 +40,8 @@ class Backend:
     ``pure_python`` asks for a process in which ``_asyncio`` was blocked before asyncio was imported.
     ``script_style`` says how a script runs its program here, and ``spec`` is the ``MODULE:FACTORY``
     or ``conftest.py::NAME`` that the backend was made from, if it was.
-    ``package`` names the distribution and version of its loop, where they were looked up, and
-    ``derived`` says that its loop's class derives from the standard library's.
+    ``origin`` says where its loop is from, where that was looked up, and ``aliases`` are the other
+    names that it goes by.
     """
 
     name: str
@@ -55,13 +56,13 @@ class Backend:
     why_not: str | None = None
     script_style: str = "asyncio"
     spec: str | None = None
-    package: str | None = None
-    derived: bool = False
+    origin: Origin = field(default_factory=Origin)
+    aliases: tuple[str, ...] = ()
 
     @property
     def known_as(self) -> tuple[str, ...]:
-        """The names under which something may be on record of it: what it inherits is asyncio's."""
-        return (self.name, "asyncio") if self.derived else (self.name,)
+        """The names under which something may be on record of it: its own, and those it inherits from."""
+        return tuple(dict.fromkeys((self.name, *self.aliases, *self.origin.kin)))
 
     @property
     def libraries(self) -> tuple[Library, ...]:

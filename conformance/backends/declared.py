@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 from conformance.backends.known import KNOWN
 from conformance.backends.load import BadBackend, Declared
+from conformance.backends.naming import top_of
 
 HOOK = "pytest_asyncio_loop_factories"
 FIXTURE = "anyio_backend"
@@ -188,22 +189,27 @@ class _File:
             made: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
             return made
 
-        return Found(Declared(spec, name, style, debug=True), uvloop)
+        return Found(Declared(spec, name, style, debug=True, module="uvloop"), uvloop)
 
     def _ours(self, builtin: str, name: str | None) -> Found:
         name = name or builtin
         return Found(Declared(f"{self.path}::{name}", name, "", builtin), None)
 
     def _of_factory(self, name: str, factory: Any, where: str, *, debug: bool = False) -> Found:
-        builtin = None if debug else _builtin(factory)
+        builtin = _builtin(factory)
+        if debug and builtin is not None:
+            builtin = "asyncio+debug" if builtin == "asyncio" else None
         if builtin is not None:
             return self._ours(builtin, name)
         style = f"{'debug+' if debug else ''}{self._style(factory, where)}"
-        return Found(Declared(f"{self.path}::{name}", name, style, debug=debug), factory)
+        # A loop that is made up here is none of the package's that this file may be in.
+        of = "" if _module_of(factory) == self.module.__name__ else top_of(factory)
+        declared = Declared(f"{self.path}::{name}", name, style, debug=debug, module=of)
+        return Found(declared, factory)
 
     def _style(self, factory: Any, where: str) -> str:
         """How a script gets at ``factory``: by its name if it has one, else as this file does."""
-        module, name = getattr(factory, "__module__", None), getattr(factory, "__qualname__", "")
+        module, name = _module_of(factory), getattr(factory, "__qualname__", "")
         thing: Any = sys.modules.get(module or "")
         for part in name.split("."):
             thing = getattr(thing, part, None)
@@ -216,6 +222,10 @@ class _File:
         # It lies where this file was imported from, which a script has to be told.
         folder = Path(os.path.relpath(self.folder)).as_posix()
         return f"{'loop' if folder == '.' else f'path:{folder}'}:{module}:{name}"
+
+
+def _module_of(factory: object) -> str | None:
+    return getattr(factory, "__module__", None)
 
 
 def _builtin(factory: object) -> str | None:

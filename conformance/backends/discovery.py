@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import platform
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
+from itertools import chain
 
 from conformance.backends.backend import Backend
 from conformance.backends.clock import ClockOfItsOwn
@@ -20,7 +22,9 @@ from conformance.backends.load import (
     in_file,
     load_factory,
     look,
+    of_spec,
 )
+from conformance.backends.naming import Origin, distribution
 from conformance.backends.probe import Tried, look_apart, try_apart
 from conformance.backends.virtual import EagerVirtualLoop, VirtualLoop, eager_loop
 
@@ -42,14 +46,16 @@ class _Candidate:
     """A backend whose loop, if it is somebody else's, has not been touched yet.
 
     ``factory`` is where its loop comes from, ``None`` for one of ours.  ``asked`` says that it was
-    asked for by ``--loop``: then it is a mistake if it cannot be used.  ``any_clock`` says that its
-    clock may be one of its own.
+    asked for by ``--loop``: then it is a mistake if it cannot be used.  ``declared`` is how it was
+    declared, ``None`` for the backends of this package, and ``packaged`` says that it has its name
+    from the package that what makes it is of.
     """
 
     backend: Backend
     factory: str | None = None
     asked: bool = False
-    any_clock: bool = False
+    declared: Declared | None = None
+    packaged: bool = False
 
     def here(self, *, keep: bool = False) -> Backend:
         """The backend, tried in this process.  Raises :class:`BadBackend` if it was asked for.
@@ -59,8 +65,8 @@ class _Candidate:
         if self.factory is None:
             return self.backend
         try:
-            factory, is_derived = load_factory(self.factory, keep=keep)
-            return replace(self._with(factory), derived=is_derived)
+            factory, found = load_factory(self.factory, keep=keep)
+            return self._with(factory, found)
         except BadBackend as error:
             return self._without(str(error))
 
@@ -68,20 +74,39 @@ class _Candidate:
         """The backend as another process found it: its loop is imported where one is first made."""
         if self.factory is None:
             return self.backend
-        why_not, package, is_derived = tried[self.factory]
+        why_not, found = tried[self.factory]
         if why_not is not None:
             return self._without(why_not)
-        backend = self._with(_when_needed(self.factory))
-        return replace(backend, package=package, derived=is_derived)
+        return self._with(_when_needed(self.factory), found)
 
-    def _with(self, factory: LoopFactory) -> Backend:
-        backend = replace(self.backend, loop=factory, io_loop=factory)
-        return replace(backend, virtual=ClockOfItsOwn(factory)) if self.any_clock else backend
+    def _with(self, factory: LoopFactory, found: Origin) -> Backend:
+        backend = replace(self.backend, loop=factory, io_loop=factory, origin=found)
+        # One that this package knows has the real clock.
+        return replace(backend, virtual=ClockOfItsOwn(factory)) if self.declared else backend
 
     def _without(self, why_not: str) -> Backend:
         if self.asked:
             raise BadBackend(why_not)
         return replace(self.backend, why_not=why_not)
+
+    def is_called(self, name: str) -> bool:
+        """Whether ``name`` is one of its names."""
+        return name == self.backend.name or name in self.backend.aliases
+
+    def also_called(self, *names: str) -> _Candidate:
+        """The same with ``names`` among those that it goes by."""
+        aliases = tuple(dict.fromkeys((*self.backend.aliases, *names)))
+        return replace(self, backend=replace(self.backend, aliases=aliases))
+
+    def not_called(self, *names: str) -> _Candidate:
+        """The same without ``names``, nor its own, among the others that it goes by."""
+        wrong = (self.backend.name, *names)
+        aliases = tuple(each for each in self.backend.aliases if each not in wrong)
+        return replace(self, backend=replace(self.backend, aliases=aliases))
+
+    def under(self, name: str) -> _Candidate:
+        """The same under another name."""
+        return replace(self, backend=replace(self.backend, name=name))
 
 
 def _when_needed(spec: str) -> LoopFactory:
@@ -150,43 +175,100 @@ def _known(loop: KnownLoop) -> _Candidate:
     return _Candidate(backend, factory=None if why_not else loop.spec)
 
 
-def _foreign(
-    name: str, spec: str, style: str, *, debug: bool = False, asked: bool = False
-) -> _Candidate:
+def _foreign(declared: Declared, *, asked: bool = False) -> _Candidate:
+    """A loop that somebody declared, under the name that its package gives it, or else its own."""
+    packaged = distribution(declared.module) is not None
     backend = Backend(
-        name,
-        debug=debug,
+        _named(declared, declared.module if packaged else None),
+        debug=declared.debug,
         virtual=False,
         foreign=True,
-        script_style=style,
-        spec=spec,
+        script_style=declared.style,
+        spec=declared.spec,
+        aliases=_own_names(declared),
     )
-    return _Candidate(backend, factory=spec, asked=asked, any_clock=True)
+    return _Candidate(backend, declared.spec, asked, declared, packaged)
+
+
+def _named(declared: Declared, module: str | None) -> str:
+    """The name of a loop: that of the module, of a package, that it is from, or else its own."""
+    if module is None:
+        return _own_names(declared)[0]
+    return f"asyncio+{module}{'+debug' if declared.debug else ''}"
+
+
+def _longer(name: str, declared: Declared) -> str:
+    """``name`` with what tells it apart from others of the same package."""
+    return f"{name}:{_own_names(declared)[0].removeprefix('asyncio+')}"
+
+
+def _own_names(declared: Declared) -> tuple[str, str]:
+    """The names that a loop has whatever package it is from: short, and written out."""
+    return f"asyncio+{declared.name.removeprefix('asyncio+')}", f"asyncio+{declared.spec}"
 
 
 def _candidates(
     loops: Sequence[str], look_at: Callable[[Iterable[str]], Mapping[str, list[Declared]]]
-) -> tuple[dict[str, _Candidate], list[str]]:
-    """All candidates by name, and the names of those that ``loops`` stand for."""
-    known = {candidate.backend.name: candidate for candidate in _builtin()}
-    for point in metadata.entry_points(group=ENTRY_POINTS):
-        spec = f"{point.module}:{point.attr}"
-        name = f"asyncio+{point.name}"
-        if name in known:
-            name = f"asyncio+{spec}"
-        known[name] = _foreign(name, spec, f"loop:{spec}")
-    asked: dict[str, str] = {}
+) -> tuple[list[_Candidate], list[_Candidate]]:
+    """All candidates, and those among them that ``loops`` stand for."""
+    ours = {candidate.backend.name: candidate for candidate in _builtin()}
+    points: dict[str, _Candidate] = {}
+    theirs: dict[str, _Candidate] = {}
+    asked: list[str] = []
+    for declared in _of_entry_points():
+        if declared.builtin is not None:
+            ours[declared.builtin] = ours[declared.builtin].also_called(*_own_names(declared))
+        else:
+            points.setdefault(declared.spec, _foreign(declared))
     for declared in _each_once(look_at(loops)):
-        name = declared.builtin or ""
-        if not name:
-            name = f"asyncio+{declared.name.removeprefix('asyncio+')}"
-            if name in known:
-                name = f"asyncio+{declared.spec}"
-            known[name] = _foreign(
-                name, declared.spec, declared.style, debug=declared.debug, asked=True
-            )
-        asked[name] = declared.spec
-    return known, list(asked)
+        asked.append(declared.builtin or declared.spec)
+        names = _own_names(declared)
+        if declared.builtin is not None:
+            ours[declared.builtin] = ours[declared.builtin].also_called(*names)
+        elif declared.spec in points:
+            known = points[declared.spec].also_called(*names)
+            points[declared.spec] = replace(known, asked=True)
+        else:
+            theirs[declared.spec] = _foreign(declared, asked=True)
+    # What is asked for of a package stands for its loop that is known here, if that is not asked for.
+    stand_in = {loop.name for loop in KNOWN} - {*asked}
+    theirs = _told_apart(theirs, ours.keys(), stand_in)
+    taken = {each.backend.name for each in theirs.values()}
+    points = _told_apart(points, {*ours, *taken})
+    every = {
+        # Nothing that is on record of another of ours is on record of it.
+        key: each.not_called(*ours)
+        for key, each in {**ours, **points, **theirs}.items()
+        if key not in taken
+    }
+    return list(every.values()), [every[key] for key in dict.fromkeys(asked)]
+
+
+def _of_entry_points() -> Iterator[Declared]:
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        # One without a factory is told so when it is tried.
+        yield of_spec(f"{point.module}:{point.attr or 'no factory'}", point.name)
+
+
+def _told_apart(
+    candidates: Mapping[str, _Candidate], taken: Collection[str], but: Collection[str] = ()
+) -> dict[str, _Candidate]:
+    """``candidates`` under names that are all different, and none of them ``taken``.
+
+    One that has the name of its package may take one of ``but`` all the same.
+    """
+    counts = Counter(each.backend.name for each in candidates.values())
+    found = {}
+    for spec, each in candidates.items():
+        assert each.declared is not None
+        base = name = each.backend.name
+        whole = _own_names(each.declared)[1]
+        if counts[base] > 1 or (base in taken and not (each.packaged and base in but)):
+            name = _longer(base, each.declared) if each.packaged else whole
+            name = whole if name in counts or name in taken else name
+            counts[name] += 1
+        found[spec] = each.also_called(base).under(name)
+    return found
 
 
 def _each_once(found: Mapping[str, list[Declared]]) -> list[Declared]:
@@ -208,12 +290,21 @@ def discover(loops: Sequence[str] = ()) -> list[Backend]:
     """Every backend: built in, from entry points, and those that ``loops`` stand for.
 
     A spec of ``loops`` is ``MODULE:FACTORY``, or a file that declares loops, or ``FILE::NAME``.
-    A loop whose name is taken is named after its spec.  An entry point or a known loop that cannot
-    be had is a backend that cannot be used.
+    An entry point or a known loop that cannot be had is a backend that cannot be used.
     Raises :class:`BadBackend` if one of ``loops`` cannot be had or makes no event loop.
     """
-    known, _ = _candidates(loops, _look_here)
-    return [candidate.here() for candidate in known.values()]
+    candidates, _ = _candidates(loops, _look_here)
+    return _from_their_packages(candidates, [candidate.here() for candidate in candidates])
+
+
+def names(loops: Sequence[str] = ()) -> list[str]:
+    """All the names that backends have here, those that ``loops`` stand for among them; none is tried.
+
+    Raises :class:`BadBackend` if one of ``loops`` is no spec.
+    """
+    candidates, _ = _candidates(loops, _look_apart)
+    listed = ((each.backend.name, *each.backend.aliases) for each in candidates)
+    return list(dict.fromkeys(chain((each.backend.name for each in _builtin()), *listed)))
 
 
 def choose(
@@ -226,21 +317,50 @@ def choose(
     that is made for that is the first one to be judged if ``keep``, and else closed.
     Raises :class:`BadBackend` for one that there is not, or that was asked for and cannot be used.
     """
-    known, asked = _candidates(loops, _look_apart if apart else _look_here)
+    candidates, asked = _candidates(loops, _look_apart if apart else _look_here)
+    named: list[_Candidate] = []
     for name in names:
-        if name not in known:
-            raise BadBackend(f"no backend {name!r}: there is {', '.join(known)}")
-    wanted = set(names or asked or known)
-    chosen = [candidate for name, candidate in known.items() if name in wanted]
+        # A name of its own wins over what is called so too.
+        found = [each for each in candidates if each.backend.name == name]
+        found = found or [each for each in candidates if each.is_called(name)]
+        if not found:
+            there = ", ".join(each.backend.name for each in candidates)
+            raise BadBackend(f"no backend {name!r}: there is {there}")
+        named += found
+    wanted = named or asked or candidates
+    chosen = [candidate for candidate in candidates if candidate in wanted]
     if apart:
         tried = try_apart(each.factory for each in chosen if each.factory is not None)
         backends = [candidate.apart(tried) for candidate in chosen]
     else:
         backends = [candidate.here(keep=keep) for candidate in chosen]
-    for backend in backends:
-        if backend.name in names and backend.why_not is not None:
+    for candidate, backend in zip(chosen, backends, strict=True):
+        if candidate in named and backend.why_not is not None:
             raise BadBackend(f"backend {backend.name!r} cannot be used here: {backend.why_not}")
-    return backends
+    return _from_their_packages(chosen, backends)
+
+
+def _from_their_packages(
+    candidates: Sequence[_Candidate], backends: Sequence[Backend]
+) -> list[Backend]:
+    """``backends`` under the names that the packages of their loops give them.
+
+    A loop that somebody made with a function of his own may be of a package, which is seen once
+    there is one.
+    """
+    found = list(backends)
+    for place, (candidate, backend) in enumerate(zip(candidates, backends, strict=True)):
+        declared, module = candidate.declared, backend.origin.module
+        if declared is None or module in (None, declared.module):
+            continue
+        name = _named(declared, module)
+        taken = {each.name for number, each in enumerate(found) if number != place}
+        if name in taken:
+            name = _longer(name, declared)
+        if name not in taken:
+            aliases = (*backend.aliases, backend.name)
+            found[place] = replace(backend, name=name, aliases=aliases)
+    return found
 
 
 def usable_here(backend: Backend) -> str | None:

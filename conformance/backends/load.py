@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from conformance.backends.naming import Origin, builtin_of, origin
 from conformance.printable import one_line
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -35,7 +35,7 @@ class Declared:
 
     ``builtin`` names the backend of this package that means the same, if there is one; ``debug``
     asks for debug mode.  ``style`` says how a script gets at the factory: see
-    :class:`conformance.programs.script.Style`.
+    :class:`conformance.programs.script.Style`.  ``module`` is the top-level module that it is of.
     """
 
     spec: str
@@ -43,6 +43,7 @@ class Declared:
     style: str
     builtin: str | None = None
     debug: bool = False
+    module: str = ""
 
 
 def in_file(spec: str) -> bool:
@@ -60,8 +61,19 @@ def look(spec: str) -> list[Declared]:
         from conformance.backends.declared import look_into
 
         return [found.declared for found in look_into(spec)]
-    _, factory = _parts(spec)
-    return [Declared(spec=spec, name=factory, style=f"loop:{spec}")]
+    return [of_spec(spec)]
+
+
+def of_spec(spec: str, name: str = "") -> Declared:
+    """The loop of ``MODULE:FACTORY``, named ``FACTORY`` if no other name is given."""
+    module, factory = _parts(spec)
+    return Declared(
+        spec,
+        name or factory,
+        f"loop:{spec}",
+        builtin_of(spec),
+        module=module.partition(".")[0],
+    )
 
 
 _OF_A_LOOP = ("run_until_complete", "run_forever", "stop", "call_soon", "create_task", "close")
@@ -77,8 +89,8 @@ def _parts(spec: str) -> tuple[str, str]:
     return module, factory
 
 
-def load_factory(spec: str, *, keep: bool = False) -> tuple[LoopFactory, bool]:
-    """The factory that ``spec`` names, which was tried once, and whether its loops are :func:`derived`.
+def load_factory(spec: str, *, keep: bool = False) -> tuple[LoopFactory, Origin]:
+    """The factory that ``spec`` names, which was tried once, and where its loop is from.
 
     What it made then is closed, or if ``keep`` it is the first loop that comes from it: one that
     hangs or crashes as it is closed does so while it is judged.
@@ -91,19 +103,14 @@ def load_factory(spec: str, *, keep: bool = False) -> tuple[LoopFactory, bool]:
             with suppress(Exception):  # how it closes is judged
                 if made is not None:
                     made.close()
-        return factory, derived(loop)
+        return factory, origin(factory, loop)
     tried = [loop]
 
     @wraps(factory, updated=())
     def new_event_loop() -> asyncio.AbstractEventLoop:
         return tried.pop() if tried else factory()
 
-    return new_event_loop, derived(loop)
-
-
-def derived(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether the class of ``loop`` derives from the standard library's loop, and has its bugs too."""
-    return isinstance(loop, asyncio.BaseEventLoop)
+    return new_event_loop, origin(factory, loop)
 
 
 def try_factory(spec: str) -> tuple[LoopFactory, asyncio.AbstractEventLoop]:
@@ -189,17 +196,3 @@ def _where_not(error: BaseException) -> str:
                 "does not, and neither -P nor -I may forbid it)"
             )
     return ""
-
-
-def distribution_of(factory: LoopFactory) -> str | None:
-    """The distribution that ``factory`` is from and its version, as in ``uvloop 0.22.1``."""
-    from importlib import metadata
-
-    module = inspect.getmodule(factory)
-    name = getattr(factory, "__module__", None) or (module and module.__name__)
-    if not isinstance(name, str):
-        return None
-    with suppress(Exception):  # whatever is wrong with what is installed says nothing of the loop
-        for distribution in metadata.packages_distributions().get(name.partition(".")[0], ()):
-            return f"{distribution} {metadata.version(distribution)}"
-    return None

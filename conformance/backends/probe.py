@@ -22,12 +22,11 @@ from conformance.backends import interpreter
 from conformance.backends.load import (
     BadBackend,
     Declared,
-    derived,
-    distribution_of,
     look,
     make_another,
     try_factory,
 )
+from conformance.backends.naming import Origin, origin
 
 SECONDS = 20.0
 """Real seconds after which what does not return is given up."""
@@ -51,19 +50,19 @@ def look_apart(specs: Iterable[str]) -> dict[str, list[Declared]]:
 
 
 class Tried(NamedTuple):
-    """What trying a factory gave: why it cannot be used, or ``None``; its package; its loop's class."""
+    """What trying a factory gave: why it cannot be used, or ``None``; where its loop is from."""
 
     why_not: str | None
-    package: str | None
-    derived: bool
+    origin: Origin = Origin()
 
 
 def try_apart(specs: Iterable[str]) -> dict[str, Tried]:
     """What trying the factory of each spec gave."""
-    return {
-        spec: Tried(answer.get("why_not"), answer.get("package"), answer.get("derived", False))
-        for spec, answer in _ask("try", specs).items()
-    }
+    return {spec: _tried(**answer) for spec, answer in _ask("try", specs).items()}
+
+
+def _tried(why_not: str | None = None, kin: Iterable[str] = (), **of: Any) -> Tried:
+    return Tried(why_not, Origin(**of, kin=tuple(kin)))
 
 
 def _ask(what: str, specs: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -156,7 +155,7 @@ def main() -> None:
         else:
             factory, loop = try_factory(spec)
             # It is not closed: how it does that is judged.
-            tell(package=distribution_of(factory), derived=derived(loop))
+            tell(**asdict(origin(factory, loop)))
             # If that hangs or crashes, what was told stands.
             make_another(spec, factory, loop)
     except BadBackend as error:

@@ -39,13 +39,14 @@ GROWTH = "what grows"
 class Task:
     """What one child is to judge: ``items`` are named as pytest names them.
 
+    ``loop`` is the spec that ``backend`` was made from, if it was.
     ``failures`` are the laws that failed on this backend in an earlier child: id, verdict, and
     whether that is on record.  ``careful`` asks to be told of every example before it is run.
     """
 
     backend: str
     items: tuple[str, ...]
-    loops: tuple[str, ...] = ()
+    loop: str | None = None
     examples: int = Effort.examples
     seed: int = Effort.seed
     size: int = Effort.size
@@ -123,12 +124,12 @@ def _judge(task: Task, events: TextIO, dumps: TextIO) -> int:
         "--assert=plain",
         "--quiet",
         "--capture=fd",
-        "--conformance-supervised",
-        f"--conformance-backend={task.backend}",
+        f"--conformance-supervised={task.backend}",
         f"--conformance-examples={task.examples}",
         f"--conformance-seed={task.seed}",
         f"--conformance-size={task.size}",
-        *(f"--conformance-loop={loop}" for loop in task.loops),
+        # Its name may be due to which others there are.
+        f"--conformance-{'backend' if task.loop is None else 'loop'}={task.loop or task.backend}",
         *(f"--conformance-deviations={file}" for file in task.deviations),
     ]
     return int(pytest.main(arguments, plugins=[_Streamer(task, events, dumps)]))

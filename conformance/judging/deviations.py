@@ -385,11 +385,13 @@ def is_the_package_s(path: str | os.PathLike[str]) -> bool:
     return os.path.realpath(path) == os.path.realpath(PACKAGE_FILE)
 
 
-def runtimes(deviation: Deviation, backends: Iterable[tuple[str, Sequence[Library]]]) -> list[str]:
-    """The runtimes, of those of ``backends`` (each with its libraries), that it fits here."""
+def runtimes(
+    deviation: Deviation, backends: Iterable[tuple[Sequence[str], Sequence[Library]]]
+) -> list[str]:
+    """The runtimes that it fits here, of those of ``backends``: the names and the libraries of each."""
     return [
-        runtime_name(deviation.library, name)
-        for name, libraries in backends
+        runtime_name(deviation.library, names[0])
+        for names, libraries in backends
         if deviation.library in libraries
-        and deviation.fits(deviation.claim, deviation.library, name)
+        and any(deviation.fits(deviation.claim, deviation.library, name) for name in names)
     ]

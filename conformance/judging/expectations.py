@@ -112,7 +112,8 @@ def on_record(
     if statement.claim.kind == "law":
         everything = package_deviations() if deviations is None else deviations
         law, library = statement.claim.id, statement.library
-        known = [each for name in names for each in everything.all(law, library, name)]
+        every = (each for name in names for each in everything.all(law, library, name))
+        known = list(dict.fromkeys(every))
         if known:
             return OnRecord(tuple(each for each in known if each.verdict == known[0].verdict))
     plain = without_deviations(statement, names)

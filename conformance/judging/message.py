@@ -79,8 +79,9 @@ def record(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> 
 
 def _just_this(claim: Claim, verdict: Verdict, backend: Backend, effort: Effort) -> list[str]:
     options = {
+        # Its name may be due to which others there were.
         "--loop": backend.spec,
-        "--backend": backend.name,
+        "--backend": None if backend.spec else backend.name,
         "--library": verdict.library,
         "--examples": str(effort.examples),
         "--seed": str(effort.seed),

@@ -23,7 +23,6 @@ class Plan:
     backends: tuple[Backend, ...]
     claims: tuple[Claim, ...]
     libraries: tuple[str, ...] = ()
-    loops: tuple[str, ...] = ()
     effort: Effort = field(default_factory=Effort)
     patience: float = PATIENCE
     deviations: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import argparse
 import gc
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="SPEC",
-        help="MODULE:FACTORY adds the backend asyncio+FACTORY; a file such as tests/conftest.py those "
+        help="MODULE:FACTORY adds a backend, asyncio+MODULE or asyncio+FACTORY; a file such as tests/conftest.py those "
         "that it declares, for pytest-asyncio or anyio (FILE::NAME one of them); only these are judged "
         "if no backend is named (repeatable)",
     )
@@ -73,7 +73,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how hard to try (default)",
     )
     # For the processes that conformance run starts: what they make there, they judge.
-    group.addoption("--conformance-supervised", action="store_true", help=argparse.SUPPRESS)
+    # It says what the one backend is called there.
+    group.addoption("--conformance-supervised", metavar="NAME", help=argparse.SUPPRESS)
     group.addoption(
         "--conformance-examples",
         type=int,
@@ -135,14 +136,19 @@ def _chosen(config: pytest.Config) -> tuple[Backend, ...]:
     from conformance.backends.discovery import BadBackend, choose, usable_here
 
     names = config.getoption("--conformance-backend")
+    called = config.getoption("--conformance-supervised")
     try:
         backends = choose(
             names,
             config.getoption("--conformance-loop"),
-            keep=config.getoption("--conformance-supervised"),
+            keep=called is not None,
         )
     except BadBackend as error:
         raise pytest.UsageError(one_line(error)) from error
+    if called is not None:
+        backends = [
+            replace(each, name=called, aliases=(*each.aliases, each.name)) for each in backends
+        ]
     for backend in backends:
         reason = usable_here(backend)
         if names and reason is not None:

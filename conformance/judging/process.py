@@ -72,7 +72,7 @@ class Judging:
         task = Task(
             backend=self.backend.name,
             items=items,
-            loops=plan.loops,
+            loop=self.backend.spec,
             examples=plan.effort.examples,
             seed=plan.effort.seed,
             size=plan.effort.size,

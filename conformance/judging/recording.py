@@ -7,8 +7,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
 from typing import NamedTuple, cast
 
 import tomlkit
@@ -83,7 +81,10 @@ def update(
     new: dict[_Breach, list[VerdictRecord]] = {}
     for verdict in verdicts:
         claim, library = by_id[verdict["claim"]], cast("Library", verdict["library"])
-        known = deviations.find(claim.id, library, verdict["backend"])
+        names = by_name[verdict["backend"]].known_as
+        known = next(
+            filter(None, (deviations.find(claim.id, library, name) for name in names)), None
+        )
         if known is not None and known.verdict == verdict["verdict"]:
             happens.add(known)
         # What is blocked follows from another law's breach, which is what goes on record.
@@ -99,14 +100,15 @@ def update(
             gone.setdefault(known, []).append(verdict)
         elif known is not None:
             # It is broken as it was, or in another way besides.
-            for each in deviations.all(claim.id, library, verdict["backend"]):
+            every = (each for name in names for each in deviations.all(claim.id, library, name))
+            for each in dict.fromkeys(every):
                 if departs == GONE.format(each.lines):
                     gone.setdefault(each, []).append(verdict)
                     happens.discard(each)
             known = None
             if any(verdict in verdicts for verdicts in gone.values()):
                 continue
-        plain = without_deviations(claim.statements[library], verdict["backend"])
+        plain = without_deviations(claim.statements[library], names)
         if verdict["verdict"] in BREACHES:
             seen = next(name for name in BREACHES if name == verdict["verdict"])
             when = pin(library, by_name[verdict["backend"]])
@@ -122,9 +124,19 @@ def update(
             new.setdefault(breach, []).append(verdict)
         elif plain is None or plain.verdict != verdict["verdict"]:
             result.left.append(f"{differs}: that is no breach of the law, look into it")
-    _remove(result, gone, happens, file)
+    inherited = {
+        known
+        for known, verdicts in gone.items()
+        if not any(_is_for(known, by_name[verdict["backend"]]) for verdict in verdicts)
+    }
+    _remove(result, gone, happens | inherited, file)
     _add(result, new, file)
     return result
+
+
+def _is_for(known: Deviation, backend: Backend) -> bool:
+    """Whether ``known`` is on record of ``backend`` itself, and not of what its loop derives from."""
+    return any(known.is_for(name) for name in (backend.name, *backend.aliases))
 
 
 def _remove(
@@ -196,39 +208,25 @@ def _counterexample(verdict: VerdictRecord) -> str:
 
 
 def pin(library: Library, backend: Backend) -> str:
-    """The condition that is true of what is installed here and behaves so, as far as can be told.
+    """The condition that is true of what is installed here and of what comes after it.
 
-    That is the distribution that the event loop is from; if it is Python's own, that of the library;
-    for asyncio itself, this Python.  It is empty for a loop that is from no distribution: what it
-    does is in the hands of whoever keeps the file.
+    Of what is older nothing was seen; and what no longer happens fails a run, which then asks for the
+    condition to be narrowed.  It is about the distribution that the event loop is from; if it is
+    Python's own, about that of the library; for asyncio itself, about this Python.  It is empty for a
+    loop that is from no distribution: what it does is in the hands of whoever keeps the file.
     """
-    module = _loop_module(backend)
-    if module is None and library == "asyncio":
-        version = platform.python_version()
-        name: str | None = platform.python_implementation().lower()
-    else:
-        name = _distribution(module or library)
-        version = (name and installed_version(name)) or ""
+    name, _, version = (backend.origin.package or "").rpartition(" ")
+    if not version and _is_python_s(backend):
+        name = platform.python_implementation().lower() if library == "asyncio" else library
+        version = installed_version(name) or ""
     # A condition knows no versions of somebody's own build.
-    return f"{name}=={version.partition('+')[0]}" if version else ""
+    return f"{name}>={version.partition('+')[0]}" if version else ""
 
 
-def _loop_module(backend: Backend) -> str | None:
-    """The top module that the loops of ``backend`` come from, ``None`` for Python's and trio's own."""
-    style = backend.script_style
-    spec = style.removeprefix("loop:") if style.startswith("loop:") else backend.spec
-    if spec is None:
-        return "uvloop" if style == "uvloop" else None
-    module = spec.partition(":")[0].partition(".")[0]
-    return None if module in sys.stdlib_module_names else module
-
-
-@cache
-def _distribution(module: str) -> str | None:
-    """The name of the distribution that ``module`` is from, if it is from one."""
-    names = metadata.packages_distributions().get(module)
-    # A condition takes the name as it stands in the index.
-    return names[0] if names else None
+def _is_python_s(backend: Backend) -> bool:
+    """Whether the loops of ``backend`` are Python's own, or trio's."""
+    module = (backend.spec or "asyncio").partition(":")[0].partition(".")[0]
+    return not backend.foreign or module in sys.stdlib_module_names
 
 
 def rendered(deviation: Deviation) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conformance.results.columns import loop_of
 from conformance.results.record import Record
 from conformance.results.runtimes import runtime_key
 from conformance.results.shown import shown
@@ -109,7 +110,7 @@ def _facts(record: Record) -> dict[str, str]:
         **({"size of programs": str(run["size"])} if "size" in run else {}),
         **where["packages"],
         **{
-            f"backend {backend['name']}": backend["reason"] or "available"
+            f"backend {backend['name']}": backend["reason"] or loop_of(backend) or "available"
             for backend in record["backends"]
         },
     }

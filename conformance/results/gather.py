@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from conformance.results.columns import made
 from conformance.results.record import BadRecord, ClaimRecord, Record, read
 
 _NAMED = 3
@@ -108,21 +108,15 @@ def _other_verdicts(sources: Sequence[Source]) -> Iterator[str]:
     """A note for each record that disagrees with one before it that was made in the same way."""
     given: dict[tuple[str, str], tuple[str, str]] = {}
     for path, record in sources:
-        made = _made(record)
+        alike = made(record)
         differ: dict[str, list[str]] = {}
         for verdict in record["verdicts"]:
             cell = f"{verdict['claim']}[{verdict['runtime']}]"
-            before, name = given.setdefault((made, cell), (path, verdict["verdict"]))
+            before, name = given.setdefault((alike, cell), (path, verdict["verdict"]))
             if name != verdict["verdict"]:
                 differ.setdefault(before, []).append(cell)
         for before, cells in differ.items():
             yield f"{before} and {path} were made in the same way and disagree on {_in_short(cells)}"
-
-
-def _made(record: Record) -> str:
-    """All that a verdict may follow from."""
-    run = {key: value for key, value in record["run"].items() if key not in ("started", "seconds")}
-    return json.dumps([record["environment"], run], sort_keys=True)
 
 
 def _in_short(names: Sequence[str]) -> str:

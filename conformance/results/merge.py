@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
+from conformance.results.columns import combined, each_loop_once
 from conformance.results.record import EnvironmentRecord, Record
 from conformance.results.shown import shown
 
@@ -41,12 +42,12 @@ class Merged:
 
 
 def merge(records: Iterable[Record], asked: Sequence[str] = ()) -> Merged:
-    """The records side by side, as they may be shown.
+    """The records side by side, as they may be shown; those of one Python's backends as one.
 
     ``asked`` names Pythons as people and tox do (``3.13``, ``py313t``, ``pypy3``): those without a
     record are listed as skipped.
     """
-    ordered = sorted(map(shown, records), key=_key)
+    ordered = sorted(combined(each_loop_once(map(shown, records))), key=_key)
     short = [label(record["environment"]) for record in ordered]
     wanted = [_with_version(text) for text in map(asked_label, asked)]
     return Merged(

@@ -75,11 +75,14 @@ class _BackendRecord(TypedDict):
 class BackendRecord(_BackendRecord, total=False):
     """A backend as it stands in a record; ``reason`` says why it is not available.
 
-    ``package`` is the distribution and version that its loop is from, where it was looked up;
+    ``package`` is the distribution and version that its loop is from, ``loop`` the loop's class, and
+    ``spec`` what was given to ``--loop`` or an entry point, where there is such;
     ``growth`` is there if something grows from example to example.
     """
 
     package: str
+    loop: str
+    spec: str
     growth: GrowthRecord
 
 
@@ -190,9 +193,16 @@ def backend_record(
     reason: str | None,
     package: str | None = None,
     growth: GrowthRecord | None = None,
+    *,
+    loop: str | None = None,
+    spec: str | None = None,
 ) -> BackendRecord:
     """A backend as it stands in a record; ``reason`` says why it is not available (``None``: it is)."""
     record = BackendRecord(name=name, available=reason is None, reason=reason)
+    if loop:
+        record["loop"] = loop
+    if spec:
+        record["spec"] = spec
     if package is not None:
         record["package"] = package
     if growth is not None:

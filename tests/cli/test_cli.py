@@ -251,7 +251,7 @@ def test_an_unexpected_verdict_is_exit_1_with_its_message(tmp_path: Path) -> Non
     )
     assert "expected holds, found refuted" in ran.stdout
     assert "the smallest counterexample:" in ran.stdout
-    again = "conformance run LAW-NEST-03 --loop forgetful:new_loop --backend asyncio+new_loop"
+    again = "conformance run LAW-NEST-03 --loop forgetful:new_loop --library asyncio"
     assert again in ran.stdout
 
 

@@ -263,9 +263,9 @@ def known(seen: VerdictName = "hung", *on: str, when: str = "", why: str = "") -
 def test_where_a_deviation_fits(deviation: Deviation, fits_there: bool) -> None:
     found = Deviations((deviation,)).find("TEST-LAW", "asyncio", "asyncio+mine")
     assert (found is not None) is fits_there
-    assert runtimes(deviation, [("asyncio+mine", ("asyncio", "anyio")), ("trio", ("trio",))]) == (
-        ["asyncio+mine"] if fits_there else []
-    )
+    assert runtimes(
+        deviation, [(("asyncio+mine",), ("asyncio", "anyio")), (("trio",), ("trio",))]
+    ) == (["asyncio+mine"] if fits_there else [])
 
 
 def test_a_name_with_brackets_is_a_name() -> None:

@@ -31,7 +31,6 @@ def judged(loop: str, *patterns: str, patience: float = 3.0) -> dict[str, Verdic
         (discover([spec])[-1],),
         claims,
         libraries=("asyncio",),
-        loops=(spec,),
         effort=Effort(25),
         patience=patience,
     )

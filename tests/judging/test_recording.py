@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from typing import get_args
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 import tomlkit
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import builtin_backends
+from conformance.backends.naming import Origin
 from conformance.claim import Claim, Library
-from conformance.conditions import fits
+from conformance.conditions import fits, installed_version
 from conformance.judging.deviations import Deviation, Deviations, parse
 from conformance.judging.expectations import expectation
 from conformance.judging.recording import Added, Update, edited, pin, rendered, update
@@ -22,7 +24,9 @@ from tests.judging.laws import ARTICLE, LAW, OTHER
 
 BACKENDS = {
     **{backend.name: backend for backend in builtin_backends()},
-    "asyncio+mine": Backend("asyncio+mine", script_style="loop:mine:new", spec="mine:new"),
+    "asyncio+mine": Backend(
+        "asyncio+mine", script_style="loop:mine:new", spec="mine:new", foreign=True
+    ),
 }
 FILE = """\
 # Ours, and so it stays.
@@ -105,7 +109,7 @@ def test_a_breach_that_is_not_on_record_is_added() -> None:
     found = changes(seen(LAW, "hung", library="anyio", reason="every task waits", file=""), file="")
     assert len(found.said) == 1
     assert found.said[0].startswith(
-        "added to own.toml: TEST-LAW is hung on anyio/asyncio, where anyio=="
+        "added to own.toml: TEST-LAW is hung on anyio/asyncio, where anyio>="
     )
     text = after(found, "")
     (known,) = parse(text, "own.toml")
@@ -246,17 +250,19 @@ def test_an_article_claim_is_left_to_a_person() -> None:
         ("trio", "trio", "trio"),
     ],
 )
-def test_what_is_added_is_for_what_is_installed(backend: str, library: Library, name: str) -> None:
+def test_what_is_added_is_for_what_is_installed_and_later(
+    backend: str, library: Library, name: str
+) -> None:
     condition = pin(library, BACKENDS[backend])
-    assert condition.startswith(f"{name}==")
+    assert condition == f"{name}>={installed_version(name)}"
     assert fits(condition)
 
 
 def test_the_loop_of_a_package_is_told_by_its_version() -> None:
-    loop = Backend("asyncio+x", script_style="loop:pytest:fixture", spec="pytest:fixture")
-    assert pin("asyncio", loop) == pin("anyio", loop) == f"pytest=={pytest.__version__}"
-    inner = Backend("asyncio+x", script_style="loop:trio.lowlevel:x")
-    assert pin("asyncio", inner).startswith("trio==")
+    theirs = Backend("asyncio+x", spec="x:loop", foreign=True, origin=Origin(package="x 1.2.3"))
+    assert pin("asyncio", theirs) == pin("anyio", theirs) == "x>=1.2.3"
+    own_build = replace(theirs, origin=Origin(package="my-loop 1.2.dev3+g0a1b2c"))
+    assert pin("asyncio", own_build) == "my-loop>=1.2.dev3"
 
 
 def test_a_loop_of_ones_own_has_no_version() -> None:
@@ -266,7 +272,7 @@ def test_a_loop_of_ones_own_has_no_version() -> None:
 
 
 def test_a_loop_of_the_standard_library_is_python_s() -> None:
-    loop = Backend("asyncio+SelectorEventLoop", spec="asyncio:SelectorEventLoop")
+    loop = Backend("asyncio+SelectorEventLoop", spec="asyncio:SelectorEventLoop", foreign=True)
     assert pin("asyncio", loop) == pin("asyncio", BACKENDS["asyncio"])
 
 
@@ -310,3 +316,34 @@ def test_every_library_can_be_pinned() -> None:
     for library in get_args(Library):
         backend = BACKENDS["trio" if library == "trio" else "asyncio"]
         assert fits(pin(library, backend))
+
+
+MINE = """\
+[[deviation]]
+claim = "TEST-OTHER"
+library = "asyncio"
+backend = ["asyncio+old"]
+seen = "hung"
+"""
+
+
+@pytest.mark.parametrize(
+    ("known_by", "removed"),
+    [({"aliases": ("asyncio+old",)}, True), ({"kin": "asyncio+old"}, False)],
+)
+def test_what_is_on_record_under_another_name_is_found(
+    known_by: dict[str, Any], removed: bool
+) -> None:
+    kin = (known_by.pop("kin"),) if "kin" in known_by else ()
+    mine = replace(BACKENDS["asyncio+mine"], origin=Origin(kin=kin), **known_by)
+    on_record = Deviations(parse(MINE, "own.toml"))
+
+    def update_with(verdict: VerdictName) -> Update:
+        made = Verdict("TEST-OTHER", "asyncio", "asyncio+mine", verdict, "hung").record()
+        return update([made], [OTHER], [mine], on_record, "own.toml")
+
+    assert update_with("hung") == Update()
+    # What it derives from was not judged.
+    found = update_with("holds")
+    assert len(found.removed) == removed
+    assert len(found.left) == (not removed)

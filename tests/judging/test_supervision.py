@@ -63,7 +63,6 @@ def what_comes_of(
         tuple(choose([], [spec], apart=True)),
         tuple(each for each in collect.all_claims() if each.id in (FIRST, "LAW-NEST-03")),
         libraries=("asyncio",),
-        loops=(spec,),
         effort=Effort(25),
         patience=2,
         deviations=("own.toml",) if on_record else (),

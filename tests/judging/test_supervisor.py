@@ -62,9 +62,7 @@ def test_a_loop_that_crashes_is_a_result_and_the_rest_is_judged(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     backend = discover(["crashing:Loop"])[-1]
-    plan = Plan(
-        (backend,), _claims("NEST-03", "LAW-NEST-03"), ("asyncio",), ("crashing:Loop",), Effort(25)
-    )
+    plan = Plan((backend,), _claims("NEST-03", "LAW-NEST-03"), ("asyncio",), Effort(25))
     outcome = Outcome()
     supervise(plan, outcome)
     assert [(each["verdict"], each["reason"]) for each in outcome.verdicts[:1]] == [
@@ -87,8 +85,7 @@ def test_a_loop_that_always_crashes_gives_a_verdict_a_runtime(
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    loops = ("always_crashing:Loop",)
-    plan = Plan((discover(loops)[-1],), _claims("NEST-03"), loops=loops, effort=Effort(25))
+    plan = Plan((discover(["always_crashing:Loop"])[-1],), _claims("NEST-03"), effort=Effort(25))
     outcome = Outcome()
     supervise(plan, outcome)
     assert [(each["verdict"], each["reason"]) for each in outcome.verdicts] == [
@@ -124,7 +121,7 @@ def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
     )
     ready = tmp_path / "ready"
     command = "from conformance.judging.child import main; main()"
-    task = Task("asyncio+new_event_loop", ("GATHER-01",), ("sleepy:new_event_loop",), 1, 0, 1)
+    task = Task("asyncio+new_event_loop", ("GATHER-01",), "sleepy:new_event_loop", 1, 0, 1)
     child = subprocess.Popen(
         [sys.executable, "-c", command, task.dumps()],
         stdin=subprocess.PIPE,

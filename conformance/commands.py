@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from conformance.backends.backend import Backend
-from conformance.backends.discovery import choose, usable_here
+from conformance.backends.discovery import choose, names, usable_here
 from conformance.backends.interpreter import has_assertions
 from conformance.claim import Claim, Expect, Library
 from conformance.ending import (
@@ -30,7 +30,7 @@ from conformance.ending import (
     say,
 )
 from conformance.judging import collect
-from conformance.judging.deviations import Deviation, Deviations, check, load
+from conformance.judging.deviations import Deviation, Deviations, check, check_backends, load
 from conformance.judging.effort import PROFILES, Effort, size_for
 from conformance.judging.judge import example, judge
 from conformance.judging.plan import Outcome, Plan
@@ -211,10 +211,14 @@ def judged(plan: Plan, outcome: Outcome, options: Namespace) -> KeyboardInterrup
 def known_deviations(options: Namespace) -> Deviations:
     """The deviations on record; a line to standard error for each that does not say what it should.
 
-    Raises ``BadDeviations`` for a file that cannot be used, or one that names no law.
+    Raises ``BadDeviations`` for a file that cannot be used, or one that names no law or no backend.
     """
     deviations = load(options.deviations)
     check(deviations.entries, collect.all_claims())
+    if options.deviations:
+        # Only what is judged has loops that nobody else knows of.
+        loops = getattr(options, "loop", None)
+        check_backends(deviations.entries, names(loops or (), apart=True), every=loops is not None)
     for warning in deviations.warnings:
         say(f"conformance {options.name}: warning: {warning}")
     return deviations

@@ -108,8 +108,11 @@ def record(options: Namespace) -> int:
     name = shown(path) if is_the_package_s(path) else os.fspath(path)
     changes = update(outcome.verdicts, claims, plan.backends, deviations, name)
     if changes.added or changes.removed:
-        text = edited("" if new else path.read_text(encoding="utf-8"), changes)
+        before = "" if new else path.read_bytes().decode("utf-8")
+        text = edited(before.replace("\r\n", "\n"), changes)
         parse(text, name)  # what is written can be read again
+        if "\r\n" in before:
+            text = text.replace("\n", "\r\n")
         write_text(path, text)
     for said in changes.said:
         line(console, said)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
-from itertools import chain
 
 from conformance.backends.backend import Backend
 from conformance.backends.clock import ClockOfItsOwn
@@ -297,14 +296,21 @@ def discover(loops: Sequence[str] = ()) -> list[Backend]:
     return _from_their_packages(candidates, [candidate.here() for candidate in candidates])
 
 
-def names(loops: Sequence[str] = ()) -> list[str]:
-    """All the names that backends have here, those that ``loops`` stand for among them; none is tried.
+def names(loops: Sequence[str] = (), *, apart: bool = False) -> list[tuple[str, ...]]:
+    """The names of every backend, the one that it has first; those of ``loops`` among them.
 
-    Raises :class:`BadBackend` if one of ``loops`` is no spec.
+    None is tried; a file that declares loops is imported, in a process of its own if ``apart``.
+    Raises :class:`BadBackend` if one of ``loops`` cannot be looked into.
     """
-    candidates, _ = _candidates(loops, _look_apart)
-    listed = ((each.backend.name, *each.backend.aliases) for each in candidates)
-    return list(dict.fromkeys(chain((each.backend.name for each in _builtin()), *listed)))
+    candidates, _ = _candidates(loops, _look_apart if apart else _look_here)
+    backends = [each.backend for each in candidates]
+    found = [(backend.name, *backend.aliases) for backend in backends]
+    # One that was asked for may stand for one of ours.
+    known = {backend.name for backend in backends}
+    return [
+        *found,
+        *((each.backend.name,) for each in _builtin() if each.backend.name not in known),
+    ]
 
 
 def choose(

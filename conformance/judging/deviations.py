@@ -18,6 +18,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 import conformance
+from conformance.backends.naming import distribution
 from conformance.claim import LIBRARIES, Claim, Expect, Library
 from conformance.conditions import BadCondition, fits
 from conformance.judging.regions import BadRegion, region
@@ -160,8 +161,12 @@ def parse(text: str, name: str) -> tuple[Deviation, ...]:
 
     Raises :class:`BadDeviations`.
     """
+    # Some editors begin a file with a mark of its encoding.
+    text = text.removeprefix("\ufeff")
     try:
         document = tomlkit.parse(text).unwrap()
+    except RecursionError as error:
+        raise BadDeviations(f"{name}: it is nested too deeply for a file of deviations") from error
     except TOMLKitError as error:
         place = f"{name}:{line}" if (line := getattr(error, "line", None)) else name
         raise BadDeviations(f"{place}: this is no TOML: {error}; mend it there") from error
@@ -176,17 +181,16 @@ def parse(text: str, name: str) -> tuple[Deviation, ...]:
         raise BadDeviations(
             f"{name}: {TABLE!r} is not written as tables; begin each with the line [[{TABLE}]]"
         )
-    found: list[Deviation] = []
+    found: dict[object, Deviation] = {}
     for table, section in zip(tables, places, strict=True):
         deviation = _deviation(table, section, name)
-        same = next((each for each in found if _cells(each) == _cells(deviation)), None)
-        if same is not None:
+        same = found.setdefault(_cells(deviation), deviation)
+        if same is not deviation:
             raise BadDeviations(
                 f"{name}:{section.first}: {deviation.claim} is on record for the same library, backends, "
                 f"versions and cases in line {same.first}; keep one of the two"
             )
-        found.append(deviation)
-    return tuple(found)
+    return tuple(found.values())
 
 
 def check(deviations: Iterable[Deviation], claims: Iterable[Claim]) -> None:
@@ -228,6 +232,31 @@ def _wrong_region(deviation: Deviation, claim: Claim) -> str:
     return ""
 
 
+def check_backends(
+    deviations: Iterable[Deviation], known: Sequence[Sequence[str]], *, every: bool = True
+) -> None:
+    """See that each backend that they name is one of ``known``, the names of each; or of a package here.
+
+    ``every`` says that ``known`` are all there can be: otherwise somebody's loop may have any name.
+    Raises :class:`BadDeviations`: what is mistyped would be on record of nothing.
+    """
+    there = [name for names in known for name in names]
+    for each in deviations:
+        for name in each.on:
+            loop = name.removeprefix("asyncio+")
+            if (
+                any(other == name or fnmatchcase(other, name) for other in there)
+                or (loop != name and not every)
+                or (loop != name and distribution(re.split("[+:]", loop)[0]))
+            ):
+                continue
+            raise BadDeviations(
+                f"{each.file}:{each.first}: no backend is called {name!r}; there is "
+                f"{', '.join(names[0] for names in known)}; a loop of one's own has a name once "
+                "--loop names it"
+            )
+
+
 @dataclass(frozen=True)
 class Section:
     """Where a ``[[deviation]]`` stands in its file: its header, its last line, and its keys' lines."""
@@ -257,8 +286,10 @@ def sections(text: str) -> Iterator[Section]:
     """Where the deviations stand in ``text``, in order."""
     headers: list[tuple[int, dict[str, int]]] = []
     ends: list[int] = []
+    line, counted = 1, 0
     for match in _TOKEN.finditer(text):
-        line = text.count("\n", 0, match.end() - 1) + 1
+        line += text.count("\n", counted, match.end() - 1)
+        counted = match.end() - 1
         if match["header"] is not None:
             headers.append((line, {}))
             ends.append(line)

@@ -120,12 +120,17 @@ def judging(config: pytest.Config) -> Judging:
     Raises ``pytest.UsageError`` for a backend that there is not, or deviations that cannot be read.
     """
     if _JUDGING not in config.stash:
-        from conformance.judging.deviations import BadDeviations, load
+        from conformance.backends.discovery import BadBackend, names
+        from conformance.judging.deviations import BadDeviations, check_backends, load
         from conformance.judging.session import Session
 
+        files = config.getoption("--conformance-deviations")
         try:
-            deviations = load(config.getoption("--conformance-deviations"))
-        except BadDeviations as error:
+            deviations = load(files)
+            # Who started this process has looked already.
+            if files and config.getoption("--conformance-supervised") is None:
+                check_backends(deviations.entries, names(config.getoption("--conformance-loop")))
+        except (BadBackend, BadDeviations) as error:
             raise pytest.UsageError(one_line(error)) from error
         session = Session(_effort(config), deviations=deviations)
         config.stash[_JUDGING] = Judging(_chosen(config), session)

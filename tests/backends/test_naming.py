@@ -274,13 +274,17 @@ def test_uvloop_is_uvloop_by_whichever_door_it_comes(place: Path) -> None:
     ]
 
 
-def test_the_names_that_there_are(place: Path) -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_names_that_there_are(place: Path, apart: bool) -> None:
     install(place, points={"fast": "mypkg:new_event_loop"})
     (place / "here" / "one.py").write_text(LOOPS)
-    found = names(["one:Loop", "uvloop:Loop"])
-    assert found[0] == "asyncio"
-    assert {"asyncio+uvloop", "trio", "asyncio+mypkg", "asyncio+fast", "asyncio+Loop"} <= set(found)
-    assert len(set(found)) == len(found)
+    (place / "here" / "conftest.py").write_text(CONFTEST)
+    found = names(["one:Loop", "uvloop.loop:Loop", "conftest.py"], apart=apart)
+    first = [each[0] for each in found]
+    assert first[0] == "asyncio"
+    assert {"asyncio+uvloop", "trio", "asyncio+mypkg", "asyncio+Loop", "asyncio+own"} <= set(first)
+    assert len(set(first)) == len(first)
+    assert "asyncio+fast" in next(each for each in found if "asyncio+mypkg:fast" in each)
 
 
 @pytest.mark.parametrize(

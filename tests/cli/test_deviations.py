@@ -191,3 +191,18 @@ def test_a_wrong_call_is_told_in_one_line(
     assert says in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
     assert ran.stdout == ""
+
+
+def test_a_file_as_an_editor_on_windows_writes_it(tmp_path: Path) -> None:
+    """Its mark of the encoding and its line ends stay, and a name that means nothing is told."""
+    entry = '[[deviation]]\r\nclaim = "LAW-LOOP-01"\r\nlibrary = "asyncio"\r\nseen = "hung"\r\n'
+    path = tmp_path / "own.toml"
+    path.write_bytes(f"\ufeff# Ours.\r\n\r\n{entry}".encode())
+    call = ("LAW-LOOP-01", "--backend", "asyncio", "--profile", "quick", "--deviations", "own.toml")
+    ran = conformance("deviations", "update", *call, cwd=tmp_path)
+    assert ran.stdout.startswith("removed lines 3-6 of own.toml: LAW-LOOP-01 holds on asyncio")
+    assert path.read_bytes() == "\ufeff# Ours.\r\n".encode()
+    path.write_text(f'{entry}backend = ["asynico"]')
+    ran = conformance("run", *call, cwd=tmp_path, expect=2)
+    assert "own.toml:1: no backend is called 'asynico'; there is asyncio, " in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1

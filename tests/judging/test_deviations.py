@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from conformance.judging.deviations import (
     Deviation,
     Deviations,
     check,
+    check_backends,
     load,
     package_deviations,
     parse,
@@ -185,7 +187,7 @@ HEAD = '[[deviation]]\nclaim = "A"\nlibrary = "asyncio"\nseen = "hung"\n'
         ),
         (
             HEAD + "\n" + HEAD,
-            "own.toml:6: A is on record for the same library, backends and versions",
+            "own.toml:6: A is on record for the same library, backends, versions and cases",
         ),
         ("[deviations]\n", "own.toml: 'deviations' means nothing here"),
         ("deviation = []\nother = 1\n", "own.toml: 'other' means nothing here"),
@@ -388,3 +390,49 @@ def test_another_breach_tells_what_to_change() -> None:
 def test_every_condition_on_record_is_understood() -> None:
     for each in ON_RECORD:
         fits(each.when)
+
+
+THERE = [("asyncio",), ("asyncio+uvloop", "asyncio+Loop"), ("trio",)]
+
+
+@pytest.mark.parametrize(
+    "name", ["asyncio+*", "asyncio+uv*", "*", "trio", "asyncio+Loop", "asyncio+pytest:x"]
+)
+def test_a_backend_that_is_there_or_of_a_package_here_may_be_named(name: str) -> None:
+    check_backends([known("hung", name)], THERE)
+
+
+@pytest.mark.parametrize(
+    ("name", "every", "refused"),
+    [
+        ("asynico", False, True),
+        ("uvloop", False, True),
+        ("anyio/asyncio", False, True),
+        ("asyncio-*", False, True),
+        ("asyncio+uvlop", True, True),
+        ("asyncio+uvlop", False, False),
+        ("asyncio+new_*", True, True),
+    ],
+)
+def test_a_backend_that_there_is_not_is_refused(name: str, every: bool, refused: bool) -> None:
+    entry = replace(known("hung", name), file="own.toml", first=7)
+    if not refused:
+        check_backends([entry], THERE, every=every)
+        return
+    with pytest.raises(BadDeviations) as told:
+        check_backends([entry], THERE, every=every)
+    assert str(told.value).startswith(
+        f"own.toml:7: no backend is called {name!r}; there is asyncio, asyncio+uvloop, trio; "
+    )
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_file() -> None:
+    assert [each.first for each in parse(f"\ufeff{ONE}", "own.toml")] == [
+        each.first for each in parse(ONE, "own.toml")
+    ]
+
+
+def test_a_file_of_thousands_takes_no_longer_than_its_length() -> None:
+    # What counts the lines from the start for each entry takes minutes.
+    entries = (ONE.replace("TEST-LAW", f"TEST-{number}") for number in range(2_000))
+    assert len(parse("\n".join(entries), "own.toml")) == 4_000

@@ -16,10 +16,18 @@ from conformance.backends.discovery import builtin_backends
 from conformance.backends.naming import Origin
 from conformance.claim import Claim, Library
 from conformance.conditions import fits, installed_version
-from conformance.judging.deviations import Deviation, Deviations, parse
+from conformance.judging.deviations import BadDeviations, Deviation, Deviations, check, parse
 from conformance.judging.expectations import expectation
 from conformance.judging.recording import Added, Update, edited, pin, rendered, update
-from conformance.verdict import Counterexample, Verdict, VerdictName, VerdictRecord
+from conformance.verdict import (
+    GONE,
+    OTHER_CASE,
+    Counterexample,
+    Explanation,
+    Verdict,
+    VerdictName,
+    VerdictRecord,
+)
 from tests.judging.laws import ARTICLE, LAW, OTHER
 
 BACKENDS = {
@@ -347,3 +355,80 @@ def test_what_is_on_record_under_another_name_is_found(
     found = update_with("holds")
     assert len(found.removed) == removed
     assert len(found.left) == (not removed)
+
+
+# What explains a counterexample
+
+KNOWN = """\
+[[deviation]]
+claim = "TEST-LAW"
+library = "asyncio"
+seen = "refuted"
+region = "number == 9"
+message = "nine"
+"""
+
+
+def unexplained(departs: str | None, backend: str = "asyncio") -> VerdictRecord:
+    """A law that is refuted in other cases than those on record in :data:`KNOWN`."""
+    known = Deviations(parse(KNOWN, "own.toml"))
+    expected = expectation(LAW.statements["asyncio"], backend, known)
+    assert expected is not None
+    found = Explanation(
+        region='number >= 4 and letter == "b"', message="… is\nmore", failed=2, cases=9
+    )
+    return Verdict(
+        LAW.id,
+        "asyncio",
+        backend,
+        "refuted",
+        expected.verdict,
+        departs=departs,
+        counterexample=Counterexample("", "number = 4", found),
+    ).record()
+
+
+def test_another_counterexample_gets_an_entry_of_its_own() -> None:
+    """With the region and the message that explain it; what is on record stays."""
+    found = changes(unexplained(OTHER_CASE), unexplained(OTHER_CASE, "asyncio+debug"), file=KNOWN)
+    assert found.removed == []
+    first, second = parse(after(found, KNOWN), "own.toml")
+    assert (first.cases, first.messages) == ("number == 9", ("nine",))
+    assert (second.cases, second.messages) == ('number >= 4 and letter == "b"', ("… is\nmore",))
+    assert second.on == ("asyncio", "asyncio+debug")
+
+
+def test_one_of_several_known_bugs_that_is_gone_is_removed() -> None:
+    file = KNOWN + KNOWN.replace("== 9", "== 8")
+    _, gone = parse(file, "own.toml")
+    found = changes(unexplained(GONE.format(gone.lines)), file=file)
+    assert found.removed == [gone]
+    assert found.added == []
+    (left,) = parse(after(found, file), "own.toml")
+    assert left.cases == "number == 9"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("region", '"open()"', "region: open() calls something; a region may call len() alone"),
+        ("region", '"number =="', "region: 'number ==' is no region; write it as in"),
+        ("region", "3", "region is no string; write it in quotes"),
+        ("message", "[3]", "message is no string; write it in quotes"),
+    ],
+)
+def test_a_region_that_cannot_be_understood_is_told_with_its_line(
+    key: str, value: str, why: str
+) -> None:
+    text = KNOWN.replace('region = "number == 9"\nmessage = "nine"\n', f"{key} = {value}\n")
+    with pytest.raises(BadDeviations) as caught:
+        parse(text, "own.toml")
+    assert str(caught.value).startswith(f"own.toml:5: {why}")
+
+
+def test_a_region_names_what_the_law_draws() -> None:
+    known = parse(KNOWN.replace("number == 9", "nubmer == 9"), "own.toml")
+    with pytest.raises(
+        BadDeviations, match=r"own\.toml:1: region names nubmer; what TEST-LAW draws is number"
+    ):
+        check(known, [LAW])

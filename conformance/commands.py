@@ -380,14 +380,14 @@ def chosen_claims(patterns: Sequence[str]) -> list[Claim]:
 
 def _one_claim(everything: Sequence[Claim], claim_id: str) -> Claim:
     for claim in everything:
-        if claim.id == claim_id:
+        if claim.id == collect.written(claim_id):
             return claim
     raise BadCall(_no_claim(everything, claim_id))
 
 
 def _no_claim(everything: Sequence[Claim], asked: str) -> str:
     ids = [claim.id for claim in everything]
-    near = difflib.get_close_matches(asked.upper(), ids, n=3)
+    near = difflib.get_close_matches(collect.written(asked.upper()), ids, n=3)
     hint = (
         f"did you mean {' or '.join(near)}?"
         if near

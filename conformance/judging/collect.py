@@ -114,9 +114,20 @@ def _in_book_order(chapters: Sequence[str]) -> list[str]:
     ]
 
 
+_UNPREFIXED = "PROGRAM"
+"""The laws that were named before all others began with ``LAW-``; an id is permanent."""
+
+
+def written(asked: str) -> str:
+    """The id, or the glob for ids, that ``asked`` is: ``LAW-PROGRAM-01`` is ``PROGRAM-01``."""
+    return asked.removeprefix("LAW-") if asked.startswith(f"LAW-{_UNPREFIXED}") else asked
+
+
 def matches(claim_id: str, patterns: Sequence[str]) -> bool:
     """Whether ``claim_id`` matches one of the glob ``patterns``; no patterns match everything."""
-    return not patterns or any(fnmatch.fnmatchcase(claim_id, pattern) for pattern in patterns)
+    return not patterns or any(
+        fnmatch.fnmatchcase(claim_id, written(pattern)) for pattern in patterns
+    )
 
 
 def statements_on(claim: Claim, backend: Backend, libraries: Sequence[str] = ()) -> list[Statement]:

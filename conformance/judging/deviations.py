@@ -21,6 +21,7 @@ import conformance
 from conformance.backends.naming import distribution
 from conformance.claim import LIBRARIES, Claim, Expect, Library
 from conformance.conditions import BadCondition, fits
+from conformance.judging.collect import written
 from conformance.judging.regions import BadRegion, region
 from conformance.verdict import BREACHES, VerdictName, runtime_name
 
@@ -353,7 +354,7 @@ def _deviation(table: Mapping[str, Any], place: Section, name: str) -> Deviation
         table.get("issue") or None,
         where,
         _messages(table.get("message", ())),
-        claim=table["claim"],
+        claim=written(table["claim"]),
         library=cast("Library", table["library"]),
         cases=cases,
         counterexample=table.get("counterexample", ""),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import conformance.claims
+from conformance.claim import ARTICLE as THE_ARTICLE
 from conformance.claim import LIBRARIES, Claim, Statement
 from conformance.judging.collect import all_claims
 from conformance.judging.deviations import package_deviations
@@ -52,6 +53,14 @@ def test_a_claim_that_does_not_plainly_hold_names_a_law(claim: Claim) -> None:
 def test_what_is_named_is_a_law(claim: Claim) -> None:
     for law in claim.instead:
         assert law in LAWS, f"{claim.id} names {law}, which is no law"
+
+
+@ALL
+def test_the_source_is_the_article_or_can_be_opened(claim: Claim) -> None:
+    # A document of ours is in no wheel.
+    assert (claim.kind == "article") == claim.source.startswith(THE_ARTICLE)
+    if claim.kind == "law":
+        assert re.match(r"https?://\S+\.\S+", claim.source), claim.source
 
 
 @ALL

@@ -15,7 +15,9 @@ PREDICTED = law(
     "PROGRAM-01",
     "Whatever a small program awaits and wherever a cancel reaches it, it does nothing but what the "
     "reference semantics allows.",
-    source="docs/semantics.md",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-cancellation, "
+    "https://trio.readthedocs.io/en/stable/reference-core.html#cancellation-semantics, "
+    "https://anyio.readthedocs.io/en/stable/cancellation.html",
 )
 
 

@@ -174,8 +174,9 @@ FRESH_LOOP = law(
     "LAW-TESTING-10",
     "Each example of a claim of this suite runs in a fresh event loop: no task that an earlier"
     " example left running is alive in it.",
-    source="this suite's own contract (conformance.backends.backend.Backend.run); as a plain test"
-    " under pytest-asyncio the same function fails, by LAW-TESTING-08",
+    source="https://docs.python.org/3/library/asyncio-runner.html#asyncio.run (a loop that is new"
+    " and closed at the end); as a plain test under pytest-asyncio the same function fails, by"
+    " LAW-TESTING-08",
 )
 
 left_by_earlier_examples: set[object] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from conformance import commands, deviation_commands
 from conformance.backends.discovery import BadBackend
@@ -39,11 +39,17 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a call in one line."""
+    """Says what is wrong with a call in one line; an option's name is the whole of it."""
+
+    def __init__(self, **more: Any) -> None:
+        # A beginning that is enough today is not when there is another option.
+        super().__init__(allow_abbrev=False, **more)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{one_line(f'{self.prog}: {message} (see {self.prog} --help)')}\n")
 
+
+_Calls: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  # argparse has no public name for it
 
 REFUSALS = (BadCall, BadBackend, BadClaims, BadDeviations, BadRecord, CannotWrite)
 """What a command raises for a call that cannot be followed: its text says why, and what would do."""
@@ -54,10 +60,17 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
     Raises ``SystemExit`` with 2 for what cannot be understood, and with 0 where help was asked for.
     """
-    return _parser().parse_args(arguments)
+    parser, calls = _parser()
+    options, left = parser.parse_known_args(arguments)
+    # argparse takes the patterns that stand together, and no more behind an option.
+    if left and "patterns" in options and not any(each.startswith("-") for each in left):
+        options.patterns += left
+    elif left:
+        calls.choices[options.name].error(f"unrecognized arguments: {' '.join(left)}")
+    return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, _Calls]:
     parser = _Parser(
         prog="conformance",
         description="The executable law of cancellation in Python's async world.",
@@ -74,13 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     _deviations(calls)
     _report(calls)
     _diff(calls)
-    return parser
+    return parser, calls
 
 
-_Calls = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public name for it
-
-
-def _run(calls: _Calls[_Parser]) -> None:
+def _run(calls: _Calls) -> None:
     run = calls.add_parser(
         "run",
         help="judge claims on every backend, and show the matrix",
@@ -123,7 +133,7 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
     effort.add_argument("--examples", type=_count, metavar="N", help="that many examples instead")
     effort.add_argument(
         "--seed",
-        type=int,
+        type=_whole,
         default=0,
         metavar="N",
         help="what everything drawn follows from (0): the same seed gives the same run",
@@ -197,7 +207,7 @@ def _add_deviations(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _list(calls: _Calls[_Parser]) -> None:
+def _list(calls: _Calls) -> None:
     parser = calls.add_parser(
         "list",
         help="every claim: id, sentence, source, libraries, expectation",
@@ -209,7 +219,7 @@ def _list(calls: _Calls[_Parser]) -> None:
     parser.set_defaults(command=commands.list_claims)
 
 
-def _explain(calls: _Calls[_Parser]) -> None:
+def _explain(calls: _Calls) -> None:
     parser = calls.add_parser(
         "explain",
         help="one claim: sentence, verdicts, why, the law instead, programs that show it, the code",
@@ -229,7 +239,7 @@ why and to name the issue.
 """
 
 
-def _deviations(calls: _Calls[_Parser]) -> None:
+def _deviations(calls: _Calls) -> None:
     parser = calls.add_parser(
         "deviations",
         help="known breaches of laws: list them, or update the file with what is seen",
@@ -264,7 +274,7 @@ def _deviations(calls: _Calls[_Parser]) -> None:
     updating.set_defaults(command=deviation_commands.record)
 
 
-def _report(calls: _Calls[_Parser]) -> None:
+def _report(calls: _Calls) -> None:
     parser = calls.add_parser(
         "report",
         help="one matrix from the records of many Pythons",
@@ -290,7 +300,7 @@ def _report(calls: _Calls[_Parser]) -> None:
     parser.set_defaults(command=commands.report)
 
 
-def _diff(calls: _Calls[_Parser]) -> None:
+def _diff(calls: _Calls) -> None:
     parser = calls.add_parser(
         "diff",
         help="what changed between two records; exit code 1 if something did",
@@ -318,6 +328,13 @@ def _seconds(text: str) -> float:
             f"{text!r} is not a number of seconds up to a day, as in 30 or 2.5"
         )
     return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def _count(text: str) -> int:

@@ -18,6 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # It came as early, or as late, as that.
         sys.stderr.write("conformance: interrupted\n")
         code = 130
+    except MemoryError:
+        # There is not even enough to say so in another way.
+        sys.stderr.write("conformance: there is not enough memory to begin (ulimit -v)\n")
+        code = 3
     sys.exit(code)
 
 
@@ -33,6 +37,7 @@ def _code(arguments: Sequence[str] | None) -> int:
 def _done(arguments: Sequence[str] | None, name: list[str]) -> int:
     """Do it: the exit code.  ``name`` becomes what the command is called."""
     from conformance.ending import BAD_CALL, NO_ANSWER, exit_code, in_words, say
+    from conformance.lacking import lacking
 
     try:
         here = _working_directory()
@@ -57,12 +62,10 @@ def _done(arguments: Sequence[str] | None, name: list[str]) -> int:
         return exit_code(interrupt)
     except (OSError, MemoryError) as error:
         # The machine's doing: what is wrong with a call is known before.
-        from conformance.lacking import lacking
-
         lack = lacking(error)
-        why = f"{str(error) or type(error).__name__}" + (
-            f": there is no more {lack}" if lack else ""
-        )
+        why = str(error) or type(error).__name__
+        if lack is not None:
+            why += f": this process may have no more {lack}"
         say(f"{' '.join(name)}: the run could not be completed: {why}")
         return NO_ANSWER
     except Exception:

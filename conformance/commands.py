@@ -311,7 +311,14 @@ def explain(options: Namespace) -> int:
     verdicts: list[VerdictRecord] = []
     examples: dict[Library, tuple[str, Example]] = {}
     apart: list[Backend] = []
-    for backend in choose(options.backend, options.loop, apart=True):
+    backends = choose(options.backend, options.loop, apart=True)
+    if not any(collect.statements_on(claim, each, options.library) for each in backends):
+        raise BadCall(
+            f"{claim.id} is stated in {' and '.join(claim.libraries)}, not in "
+            f"{' or '.join(options.library) or 'a library'} on "
+            f"{', '.join(each.name for each in backends)}"
+        )
+    for backend in backends:
         # In this very process, for one claim is quick, but for loops that may hang or crash it, and
         # under -O, which takes away what claims are made of.
         if usable_here(backend) is None and not backend.foreign and has_assertions():

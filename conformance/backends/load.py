@@ -81,7 +81,8 @@ _OF_A_LOOP = ("run_until_complete", "run_forever", "stop", "call_soon", "create_
 
 def _parts(spec: str) -> tuple[str, str]:
     module, _, factory = spec.partition(":")
-    if not module or not factory:
+    # A path is a common mistake, and what it begins with says nothing where there is no package.
+    if not module or not factory or module.startswith(".") or "/" in module or os.sep in module:
         raise BadBackend(
             f"{spec!r} is not MODULE:FACTORY, as in uvloop:new_event_loop, "
             "nor a file that declares loops, as in tests/conftest.py"

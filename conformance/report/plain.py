@@ -15,6 +15,9 @@ PIPED = 100
 """Columns of what is read in a file, a pager or the log of a CI, where nothing says how many there are."""
 
 
+_MOST = 1000
+
+
 def console_for(file: TextIO) -> Console:
     """A console on ``file``, as wide as its terminal, or as ``COLUMNS`` says."""
     # rich would ask any terminal that there is, and take a dumb one for 80 columns wide.
@@ -25,7 +28,7 @@ def console_for(file: TextIO) -> Console:
         width, height = size.columns or width, size.lines or height
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns):
-        width = int(columns)
+        width = min(int(columns), _MOST)
     return Console(file=file, width=width, height=height, highlight=False)
 
 

@@ -141,7 +141,9 @@ def _check_descriptor(descriptor: int) -> None:
 
 
 def _is_stream(path: str | os.PathLike[str]) -> bool:
-    """Whether ``path`` is there and is neither a file nor a directory."""
+    """Whether ``path`` is there and is neither a file nor a directory.  Raises for a directory."""
+    if os.fspath(path).endswith((os.sep, "/")):
+        raise IsADirectoryError(21, "Is a directory")
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

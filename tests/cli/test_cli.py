@@ -111,7 +111,17 @@ def test_the_loops_that_a_conftest_declares(tmp_path: Path) -> None:
         (("run", "--patience", "1e12"), "is not a number of seconds up to a day"),
         (("run", "NEST-03", "--json", "{file}/run.json"), "cannot make the folder"),
         (("run", "NEST-03", "--json", "{folder}"), "is a directory"),
+        (("run", "--loop", "src/mine.py:loop"), "is not MODULE:FACTORY, as in"),
+        (("run", "--loop", ".mine:loop"), "is not MODULE:FACTORY, as in"),
+        (("run", "--seed", "one"), "'one' is not a whole number"),
+        (("run", "--back", "asyncio"), "conformance run: unrecognized arguments: --back"),
+        (("run", "NEST-03", "--json", "new/"), "it is a directory; give the name of a file"),
+        (("diff", "a", "b", "c"), "conformance diff: unrecognized arguments: c"),
         (("explain", "NEST-99"), "no claim matches 'NEST-99'"),
+        (
+            ("explain", "NEST-03", "--backend", "asyncio", "--library", "trio"),
+            "NEST-03 is stated in asyncio and anyio and trio, not in trio on asyncio",
+        ),
         (("diff", "a.json", "b.json"), "there is no record a.json"),
         (("diff", "{file}", "{file}"), "is not JSON"),
         (("report", "{folder}", "--output", "{folder}"), "no records in"),
@@ -253,6 +263,13 @@ def test_an_unexpected_verdict_is_exit_1_with_its_message(tmp_path: Path) -> Non
     assert "the smallest counterexample:" in ran.stdout
     again = "conformance run LAW-NEST-03 --loop forgetful:new_loop --library asyncio"
     assert again in ran.stdout
+
+
+def test_patterns_may_stand_anywhere(tmp_path: Path) -> None:
+    ran = conformance(
+        "run", "NEST-03", *QUICK, "NEST-04", "--seed", "1", "LAW-NEST-0[34]", cwd=tmp_path
+    )
+    assert "4 claims, 4 verdicts, 0 not as expected; seed 1" in ran.stdout
 
 
 def test_help_teaches(tmp_path: Path) -> None:

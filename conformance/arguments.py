@@ -18,24 +18,28 @@ from conformance.printable import one_line
 from conformance.results.files import CannotWrite
 from conformance.results.record import BadRecord, conformance_version
 
-_EPILOG = """\
-exit codes:
-  0    every verdict is the one on record
-  1    some verdict is not (diff: something changed)
-  2    the call was wrong: one line says what was not found, and what there is
-  3    the run could not be completed
-  130  interrupted (143 by SIGTERM, 129 by SIGHUP): what was judged by then is recorded and shown
-"""
+_CUT_SHORT = "interrupted (143 by SIGTERM, 129 by SIGHUP)"
+_CODES = {
+    0: "every verdict is the one on record",
+    1: "some verdict is not",
+    2: "the call was wrong: one line says what was not found, and what there is",
+    3: "the run could not be completed",
+    130: f"{_CUT_SHORT}: what was judged by then is recorded and shown",
+}
 
-_EXAMPLES = """\
-examples:
-  conformance run                             every claim on every backend that is installed
-  conformance run 'GATHER-*' LAW-NEST-03      only these claims
-  conformance run --backend asyncio+uvloop --library anyio
-  conformance run --loop mypkg:new_event_loop only your own event loop
-  conformance run --loop tests/conftest.py    the loops that your tests are run on
-  conformance run --json run.json --junit run.xml
-"""
+
+def _teaching(*examples: str, **codes: str) -> dict[str, Any]:
+    """What a parser says below its options: calls that work, and exit codes.
+
+    ``code_1="..."`` says otherwise what a code means, or with ``""`` that there is none.
+    """
+    said = _CODES | {int(name.removeprefix("code_")): text for name, text in codes.items()}
+    lines = ["examples:", *(f"  {each}" for each in examples), ""] if examples else []
+    lines += ["exit codes:", *(f"  {code:<4} {text}" for code, text in said.items())]
+    return {
+        "epilog": "\n".join(lines),
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,8 +78,12 @@ def _parser() -> tuple[argparse.ArgumentParser, _Calls]:
     parser = _Parser(
         prog="conformance",
         description="The executable law of cancellation in Python's async world.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **_teaching(
+            "conformance run                              judge everything that is installed here",
+            "conformance run --loop mypkg:new_event_loop  judge your own event loop",
+            "conformance explain NEST-03                  all there is to say of one claim",
+            code_1="some verdict is not (diff: something changed)",
+        ),
     )
     parser.add_argument("--version", action="version", version=conformance_version())
     calls = parser.add_subparsers(
@@ -95,8 +103,15 @@ def _run(calls: _Calls) -> None:
         "run",
         help="judge claims on every backend, and show the matrix",
         description="Judge claims on every backend that is installed, and show the matrix.",
-        epilog=f"{_EXAMPLES}\n{_EPILOG}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **_teaching(
+            "conformance run                              every claim on every backend that is installed",
+            "conformance run 'GATHER-*' LAW-NEST-03       only these claims",
+            "conformance run --backend asyncio+uvloop --library anyio",
+            "conformance run --loop mypkg:new_event_loop  only your own event loop",
+            "conformance run --loop tests/conftest.py     the loops that your tests are run on",
+            "conformance run --json run.json --junit run.xml",
+            "conformance run --json - | jq .verdicts      the matrix goes to the standard error",
+        ),
     )
     run.add_argument(
         "patterns",
@@ -136,7 +151,8 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         type=_whole,
         default=0,
         metavar="N",
-        help="what everything drawn follows from (0): the same seed gives the same run",
+        help="what everything drawn follows from (0): with the same versions of all packages the same "
+        "seed gives the same run",
     )
     effort.add_argument(
         "--size",
@@ -212,6 +228,14 @@ def _list(calls: _Calls) -> None:
         "list",
         help="every claim: id, sentence, source, libraries, expectation",
         description="List every claim.",
+        **_teaching(
+            "conformance list",
+            "conformance list 'LAW-IO-*'",
+            "conformance list --json",
+            code_0="done",
+            code_1="",
+            code_130=_CUT_SHORT,
+        ),
     )
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="ids as globs; all if none")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -224,6 +248,12 @@ def _explain(calls: _Calls) -> None:
         "explain",
         help="one claim: sentence, verdicts, why, the law instead, programs that show it, the code",
         description="Say all that there is to say of one claim; it is judged here, quickly.",
+        **_teaching(
+            "conformance explain NEST-03",
+            "conformance explain LAW-LOOP-01 --loop mypkg:new_event_loop",
+            "conformance explain DELIVER-04 --backend asyncio+uvloop --library anyio",
+            code_130=_CUT_SHORT,
+        ),
     )
     parser.add_argument("id", metavar="ID", help="the claim's id, as in NEST-03")
     _add_where(parser)
@@ -236,6 +266,7 @@ Judge claims, and change FILE so that it says what was seen: an entry is added f
 broken otherwise than on record, and removed if it no longer happens. Comments and order stay.
 An entry that is added is for the versions that are installed and for later ones, and asks you to say
 why and to name the issue.
+The file that changes is the last --deviations FILE; in a checkout, if none is given, the package's own.
 """
 
 
@@ -244,6 +275,12 @@ def _deviations(calls: _Calls) -> None:
         "deviations",
         help="known breaches of laws: list them, or update the file with what is seen",
         description="Known breaches of laws.",
+        **_teaching(
+            "conformance deviations list",
+            "conformance deviations update --loop mypkg:new_event_loop --deviations deviations.toml",
+            code_0="done",
+            code_1="update: something differs that the file cannot say",
+        ),
     )
     actions = parser.add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_Parser
@@ -260,10 +297,13 @@ def _deviations(calls: _Calls) -> None:
         "update",
         help="judge, and write what was seen",
         description=_UPDATE,
-        epilog="The file that changes is the last --deviations FILE; in a checkout, if none is given, "
-        "the package's own.\nexit codes:\n  0    the file says what was seen\n"
-        "  1    something else differs: each line that begins with 'left' says what",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **_teaching(
+            "conformance deviations update --loop mypkg:new_event_loop --deviations deviations.toml",
+            "conformance deviations update LAW-IO-04 --backend asyncio+uvloop --deviations own.toml",
+            code_0="the file says what was seen",
+            code_1="something else differs: each line that begins with 'left' says what",
+            code_130=f"{_CUT_SHORT}: nothing was written",
+        ),
     )
     updating.add_argument(
         "patterns", nargs="*", metavar="PATTERN", help="ids of claims, as globs; all if none"
@@ -279,6 +319,13 @@ def _report(calls: _Calls) -> None:
         "report",
         help="one matrix from the records of many Pythons",
         description="Merge records into MATRIX.md, and show the matrix.",
+        **_teaching(
+            "conformance report records --output .",
+            "conformance report 3.13.json 3.14.json --output docs --python 3.15",
+            code_0="done",
+            code_1="",
+            code_130=_CUT_SHORT,
+        ),
     )
     parser.add_argument(
         "records",
@@ -305,6 +352,12 @@ def _diff(calls: _Calls) -> None:
         "diff",
         help="what changed between two records; exit code 1 if something did",
         description="Show what changed between two records; exit code 1 if something did.",
+        **_teaching(
+            "conformance diff before.json after.json",
+            code_0="nothing changed",
+            code_1="something changed",
+            code_130=_CUT_SHORT,
+        ),
     )
     parser.add_argument("old", metavar="OLD.json")
     parser.add_argument("new", metavar="NEW.json")

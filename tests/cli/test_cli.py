@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from conformance.arguments import parsed
 from tests.cli.calling import QUICK, ROOT, conformance
 
 
@@ -272,10 +275,24 @@ def test_patterns_may_stand_anywhere(tmp_path: Path) -> None:
     assert "4 claims, 4 verdicts, 0 not as expected; seed 1" in ran.stdout
 
 
-def test_help_teaches(tmp_path: Path) -> None:
-    text = conformance("run", "--help", cwd=tmp_path).stdout
-    assert "examples:" in text
-    assert "exit codes:" in text
+@pytest.mark.parametrize(
+    "command", ["", "run", "list", "explain", "deviations", "deviations update", "report", "diff"]
+)
+def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        parsed([*command.split(), "--help"])
+    text = capsys.readouterr().out
+    _, _, taught = text.partition("examples:\n")
+    examples, _, codes = taught.partition("\nexit codes:\n")
+    assert len(codes.splitlines()) >= 4
+    for line in examples.splitlines():
+        # Each can be called as it stands, but for what it says beside it.
+        words = shlex.split(re.split(r" {2,}| \|", line.strip())[0])
+        assert words[0] == "conformance"
+        parsed(words[1:])
+
+
+def test_the_version(tmp_path: Path) -> None:
     assert conformance("--version", cwd=tmp_path).stdout.strip()
 
 

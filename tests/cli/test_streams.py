@@ -151,3 +151,22 @@ def test_a_stream_that_takes_nothing_is_told_in_one_line(
     ran = shell(line, tmp_path, PYTHONUNBUFFERED=buffered)
     assert (ran.returncode, says in ran.stderr) == (code, True), ran.stderr
     assert len(ran.stderr.splitlines()) == bool(says)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what Linux lets a process have")
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ("ulimit -n 8", "this process may have no more open files (ulimit -n)"),
+        ("ulimit -v 60000", "this process may have no more memory (ulimit -v"),
+        ("ulimit -f 0", "No usable temporary directory found in "),
+    ],
+)
+def test_what_the_machine_does_not_give_is_told_in_one_line(
+    tmp_path: Path, limit: str, says: str
+) -> None:
+    # Compiled first: a file of no size is a compiled module to be read, too.
+    ran = shell(f"conformance list >/dev/null && {limit} && conformance {RUN}", tmp_path)
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert says in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import trio
@@ -25,3 +25,11 @@ def leave_running(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         task = loop.create_task(work())
         _kept.add(task)
         task.add_done_callback(_kept.discard)
+
+
+def forget(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Let those of ``tasks`` that a closed loop has left pending be thrown away, and nothing be logged."""
+    for task in tasks:
+        if not task.done():
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # no public way to say that it is known to be pending
+            task.get_coro().close()  # type: ignore[union-attr]  # asyncio's own coroutine

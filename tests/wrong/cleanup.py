@@ -183,7 +183,7 @@ WRONG = (
         loop=tasks_that_run(Abandoned),
         breaks="task",
         says={
-            "LAW-CLEANUP-03": "was entered 1 times and cleaned up 0 times",
+            "LAW-CLEANUP-03": "was entered 1 time and cleaned up 0 times",
             "LAW-CLEANUP-04": "the resource is still held",
             "PROGRAM-06": "finally 1 never ran",
             "PROGRAM-07": "never closes 1",
@@ -251,7 +251,7 @@ WRONG = (
             library=library,
             patch=limits_without_shields(library),
             breaks="timeout",
-            says={"LAW-CLEANUP-14": "it was interrupted all the same"},
+            says={"LAW-CLEANUP-14": "was interrupted all the same"},
         )
         for library in ("anyio", "trio")
     ),

@@ -52,14 +52,17 @@ CAN_BE_CANCELLED = Claim(
                 wait is A_TASK_THAT_REFUSES or (wait.name == "wait_for()" and instant.same_turn)
             ),
             message=(
-                "cancelled … of a task that refuses to be cancelled, the cleanup was not interrupted",
-                "cancelled just …, in the same turn of wait_for(), the cleanup was not interrupted",
+                "the cleanup waits for a task that refuses to be cancelled: cancelled again …, it was"
+                " not interrupted",
+                "the cleanup waits for wait_for(): cancelled again just … the completion, in the same"
+                " turn, it was not interrupted",
             ),
         ),
         qualified(
             "a task that the cleanup waits for gets the cancel, and may refuse it",
             region=lambda wait: wait is A_TASK_THAT_REFUSES,
-            message="cancelled … of a task that refuses to be cancelled, the cleanup was not interrupted",
+            message="the cleanup waits for a task that refuses to be cancelled: cancelled again …, it"
+            " was not interrupted",
         ),
     ),
     antecedents=("cancelled again in the cleanup",),
@@ -96,7 +99,9 @@ async def test_a_second_cancel_interrupts_the_cleanup(wait: Wait, instant: Insta
         await settle()
         waiting.complete()  # lets the cleanup end if the cancel did not
     await asyncio.wait([task])
-    assert interrupted, f"cancelled {instant.name} of {wait.name}, the cleanup was not interrupted"
+    assert interrupted, (
+        f"the cleanup waits for {wait.name}: cancelled again {instant.name}, it was not interrupted"
+    )
 
 
 @CAN_BE_CANCELLED.states(
@@ -104,7 +109,7 @@ async def test_a_second_cancel_interrupts_the_cleanup(wait: Wait, instant: Insta
     "trio",
     expect=qualified(
         "a shield around what the cleanup waits for keeps the cancel out",
-        message="the cleanup's a shielded Event.wait() was not interrupted",
+        message="the cleanup waits for a shielded Event.wait(): it was not interrupted",
     ),
     antecedents=("in the cleanup",),
     fair=lambda wait, again: wait is not A_SHIELDED_EVENT,
@@ -139,7 +144,7 @@ async def test_the_first_cancel_interrupts_the_cleanup(
             with library.CancelScope(shield=True):
                 await settle(library)
             waiting.complete()  # lets the cleanup end
-    assert interrupted, f"the cleanup's {wait.name} was not interrupted"
+    assert interrupted, f"the cleanup waits for {wait.name}: it was not interrupted"
 
 
 ANSWER = Claim(
@@ -221,7 +226,8 @@ async def test_a_time_limit_protects_a_cleanup(
                 antecedent("in the cleanup")
                 if again:
                     group.cancel_scope.cancel()
-                with getattr(library, limit)(NEVER):
+                limited = library.fail_after if limit == "fail_after" else library.move_on_after
+                with limited(NEVER):
                     for _ in range(awaits):
                         await library.sleep(0)
                     ended.append("the cleanup")
@@ -267,7 +273,7 @@ async def test_every_checkpoint_raises_unless_shielded(
 
     await run_and_cancel(library, body, WAITING, lambda: None)
     assert raised == (0 if shielded else attempts), (
-        f"{raised} of {attempts} times {wait.name} raised in a cleanup that"
+        f"{raised} of {counted(attempts, 'time')} {wait.name} raised in a cleanup that"
         f" {'was' if shielded else 'was not'} shielded"
     )
 
@@ -323,7 +329,7 @@ async def test_one_cancel_interrupts_once(waits: tuple[Wait, ...], again: int) -
     await asyncio.wait([task])
     expected = [again] if 1 <= again <= len(waits) else []
     assert interrupted == expected, (
-        f"of the {len(waits)} awaits of a cleanup, by number, those were to be interrupted in which"
+        f"of a cleanup of {counted(len(waits), 'await')}, by number, those were to be interrupted in which"
         f" the task was cancelled again: {expected}; but interrupted were {interrupted}"
     )
 

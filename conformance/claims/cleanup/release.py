@@ -10,11 +10,12 @@ import asyncio
 import concurrent.futures
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
+from conformance.programs.instants import running_task
 from conformance.programs.scopes import cancelled, open_group
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.words import counted
@@ -29,51 +30,44 @@ TWICE = "in use, and again while releasing"
 Reach = Callable[[str], Awaitable[None]]
 
 
+class Failure(Exception):
+    """What the use of the resource raises where it fails."""
+
+
 async def run(
     library: ModuleType, user: Callable[[Reach], Awaitable[object]], cancels: tuple[str, ...]
 ) -> None:
     """Run `user` in a task of its own, and cancel that at each place in `cancels`."""
 
-    def note(place: str) -> None:
-        antecedent("a cancel came")
-        antecedent(place)
-
-    if library is asyncio:
-
-        async def reach(place: str) -> None:
-            task = asyncio.current_task()
-            if place in cancels and task is not None:
-                note(place)
-                # Not called from here: it is to come while the task is suspended.
-                asyncio.get_running_loop().call_soon(task.cancel)
-            await asyncio.sleep(0)
-
-        task = asyncio.ensure_future(user(reach))
-        if BEFORE_START in cancels:
-            note(BEFORE_START)
-            task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # looked at, so that it is not logged
-        return
-
-    async def reach_in_scope(place: str) -> None:
+    async def reach(place: str) -> None:
         if place in cancels:
-            note(place)
-            group.cancel_scope.cancel()
+            antecedent("a cancel came")
+            antecedent(place)
+            if library is asyncio:
+                # Not called from here: it is to come while the task is suspended.
+                asyncio.get_running_loop().call_soon(running_task().cancel)
+            else:
+                group.cancel_scope.cancel()
         await library.sleep(0)
 
-    async def in_scope() -> None:
+    async def body() -> None:
         try:
-            await user(reach_in_scope)
-        except LookupError:
+            await user(reach)
+        except Failure:
             pass
 
-    async with open_group(library) as group:
+    if BEFORE_START in cancels:
+        antecedent("a cancel came")
+    if library is asyncio:
+        task = asyncio.ensure_future(body())
         if BEFORE_START in cancels:
-            note(BEFORE_START)
-            group.cancel_scope.cancel()
-        group.start_soon(in_scope)
+            task.cancel()
+        await asyncio.wait([task])
+    else:
+        async with open_group(library) as group:
+            if BEFORE_START in cancels:
+                group.cancel_scope.cancel()
+            group.start_soon(body)
 
 
 HANDLER = Claim(
@@ -113,7 +107,7 @@ async def check_the_handler(
                 resource = await acquire()
             await reach(USE)
             if end == FAILING:
-                raise LookupError
+                raise Failure
         except named:
             if resource is not None:
                 for _ in range(awaits):
@@ -141,7 +135,7 @@ async def check_the_handler(
         message="…: the resource is still held (acquired … the try, … in the release)",
     ),
     antecedents=(USE,),
-    fair=lambda named, end, awaits, inside: named == "asyncio" and end == USE,
+    fair=lambda named, end: named == "asyncio" and end == USE,
     qualification="one cancel, that arrives while the resource is in use, and asyncio's own"
     " exception named in the handler",
 )
@@ -210,38 +204,25 @@ CANCELS = {
 }
 
 
-class Resource:
-    """An asynchronous context manager with suspension points on both sides of what it does."""
-
-    def __init__(self, held: list[str], reach: Reach, entering: int, leaving: int) -> None:
-        self.held = held
-        self.reach = reach
-        self.entering = entering
-        self.leaving = leaving
-
-    async def __aenter__(self) -> None:
-        for _ in range(self.entering):
-            await self.reach(TAKING)
-        self.held.append("resource")
-        for _ in range(self.entering):
-            await self.reach(TAKEN)
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for _ in range(self.leaving):
-            await self.reach(RELEASE)
-        self.held.remove("resource")
-
-
 async def check_the_manager(library: ModuleType, cancel: str, entering: int, leaving: int) -> None:
+    """There are `entering` awaits on either side of the taking, and `leaving` before the release."""
     held: list[str] = []
 
     async def user(reach: Reach) -> None:
-        async with Resource(held, reach, entering, leaving):
+        class Resource:
+            async def __aenter__(self) -> None:
+                for _ in range(entering):
+                    await reach(TAKING)
+                held.append("resource")
+                for _ in range(entering):
+                    await reach(TAKEN)
+
+            async def __aexit__(self, *error: object) -> None:
+                for _ in range(leaving):
+                    await reach(RELEASE)
+                held.remove("resource")
+
+        async with Resource():
             await reach(USE)
 
     await run(library, user, CANCELS[cancel])
@@ -261,7 +242,7 @@ async def check_the_manager(library: ModuleType, cancel: str, entering: int, lea
         message="cancelled …: the resource is still held (…)",
     ),
     antecedents=("a cancel came",),
-    fair=lambda cancel, entering, leaving: cancel in (USE, TAKING, BEFORE_START, "never"),
+    fair=lambda cancel: cancel in (USE, TAKING, BEFORE_START, "never"),
     qualification="one cancel, that arrives neither after `__aenter__` took the resource nor in"
     " `__aexit__`",
 )
@@ -327,12 +308,12 @@ async def test_released_at_once(
             for _ in range(using):
                 await reach(USE)
             if fails:
-                raise LookupError
+                raise Failure
         finally:
             held.remove("resource")
 
     await run(library, user, cancels)
-    assert not held, f"cancelled {' and '.join(cancels)}: the resource is still held"
+    assert not held, f"cancelled {' and '.join(cancels) or 'never'}: the resource is still held"
 
 
 NOT_ENTERED = law(
@@ -363,28 +344,35 @@ async def test_leaving_is_skipped(
     held: list[str] = []
     left: list[str] = []
 
-    class Guarded(Resource):
-        async def __aenter__(self) -> None:
-            try:
-                await super().__aenter__()
-            except BaseException:
-                antecedent("a cancel came in __aenter__")
-                if gives_back:
-                    self.held.clear()
-                raise
+    async def user(reach: Reach) -> None:
+        class Resource:
+            async def __aenter__(self) -> None:
+                try:
+                    for _ in range(awaits):
+                        await reach(TAKING)
+                    held.append("resource")
+                    for _ in range(awaits):
+                        await reach(TAKEN)
+                except BaseException:
+                    antecedent("a cancel came in __aenter__")
+                    if gives_back:
+                        held.clear()
+                    raise
 
-        async def __aexit__(self, *error: object) -> None:
-            left.append("__aexit__")
+            async def __aexit__(self, *error: object) -> None:
+                left.append("__aexit__")
 
-    async def user(reach: Reach, levels: int = depth) -> None:
-        if levels:
-            return await user(reach, levels - 1)
-        if in_a_stack:
-            async with AsyncExitStack() as stack:
-                await stack.enter_async_context(Guarded(held, reach, awaits, 0))
-        else:
-            async with Guarded(held, reach, awaits, 0):
-                pass
+        async def use(levels: int) -> None:
+            if levels:
+                await use(levels - 1)
+            elif in_a_stack:
+                async with AsyncExitStack() as stack:
+                    await stack.enter_async_context(Resource())
+            else:
+                async with Resource():
+                    pass
+
+        await use(depth)
 
     await run(library, user, (place,))
     assert not left, f"cancelled {place}: __aexit__ was called, though __aenter__ had not returned"

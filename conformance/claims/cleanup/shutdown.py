@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis import given
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
 from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.instants import NEVER, SOON, settle
+from conformance.programs.leftover import forget
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.words import counted
@@ -42,36 +43,16 @@ def raise_as(ending: str) -> None:
         raise KeyboardInterrupt
 
 
-@contextmanager
-def expected_to_end() -> Iterator[None]:
-    """Let what :func:`raise_as` raised pass, in an exception group too."""
+def run_to_its_end(raises: bool, run: Run, main: Any) -> None:
+    """Run a program that ends by a failure or an interruption, alone or in a group, if it `raises`."""
     try:
-        yield
+        run(main)
     except (Failure, KeyboardInterrupt):
-        pass
-    except BaseExceptionGroup as group:
-        if group.subgroup((Failure, KeyboardInterrupt)) is None:
+        if not raises:
             raise
-
-
-def run_by_hand(main: Coroutine[Any, Any, None], new_event_loop: NewLoop) -> None:
-    loop = new_event_loop()
-    try:
-        loop.run_until_complete(main)
-    finally:
-        loop.close()
-
-
-def collect(tasks: list[asyncio.Task[None]]) -> None:
-    """Close the coroutines left on a closed loop, as the garbage collector would.
-
-    It is done by hand to be done at once, on every Python.
-    """
-    for task in tasks:
-        if not task.done():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # no public way to say that it is known to be pending
-            with suppress(RuntimeError):  # an await in its `finally` finds no running loop
-                task.get_coro().close()  # type: ignore[union-attr]  # asyncio's own coroutine
+    except BaseExceptionGroup as group:
+        if not raises or group.subgroup((Failure, KeyboardInterrupt)) is None:
+            raise
 
 
 SLOW = Claim(
@@ -88,16 +69,16 @@ SLOW = Claim(
     expect=qualified(
         "asyncio.run() waits for every task's `finally` before it closes the loop",
         region=lambda ending: ending != BY_HAND,
-        message="run() …: the loop was open when the finally was over",
+        message="run() …: when the finally was over the loop was open",
     ),
     antecedents=("the finally awaits",),
-    fair=lambda ending, awaits, cancelled: ending == BY_HAND and cancelled,
+    fair=lambda ending, cancelled: ending == BY_HAND and cancelled,
     qualification="a loop that is run by run_until_complete() and closed with the cancelled task"
     " still on it",
     builds_on=(TIMERS, TASKS),
 )
 @given(
-    ending=every((BY_HAND, RETURNS, RAISES, INTERRUPTED)),
+    ending=every((BY_HAND, RETURNS, RAISES)),
     awaits=up_to(3, least=1),
     cancelled=flags(),
 )
@@ -127,13 +108,16 @@ def test_the_loop_is_closed_under_a_slow_finally(
             tasks[0].cancel()
         raise_as(ending)
 
-    with expected_to_end():
-        if ending == BY_HAND:
-            run_by_hand(main(), new_event_loop)
-        else:
-            run(main())
-    collect(tasks)
-    assert left == ["closed"], f"{ending}: the loop was {left[0]} when the finally was over"
+    if ending == BY_HAND:
+        with closing(new_event_loop()) as loop:
+            loop.run_until_complete(main())
+        # As the garbage collector would; the await in the finally finds no loop that runs.
+        with suppress(RuntimeError):
+            tasks[0].get_coro().close()  # type: ignore[union-attr]  # it is our own coroutine
+        forget(tasks)
+    else:
+        run_to_its_end(ending == RAISES, run, main())
+    assert left == ["closed"], f"{ending}: when the finally was over the loop was {' '.join(left)}"
 
 
 @SLOW.states(
@@ -176,8 +160,7 @@ def test_the_run_is_over_under_a_slow_finally(
             raise_as(ending)
             group.cancel_scope.cancel()
 
-    with expected_to_end():
-        run(main)
+    run_to_its_end(ending != RETURNS, run, main)
     over = True
     assert left == [True], f"{ending}: the run was not over when the finally was"
 
@@ -224,8 +207,7 @@ def test_run_waits_for_every_finally(
         assert len(kept) == tasks, "each is kept alive by this name"
         raise_as(ending)
 
-    with expected_to_end():
-        run(main())
+    run_to_its_end(ending != RETURNS or fails, run, main())
     assert sorted(begun) == sorted(ended) == list(range(tasks)), (
         f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it:"
         " all were to"
@@ -272,8 +254,7 @@ def test_run_waits_for_every_shielded_finally(
             raise_as(ending)
             group.cancel_scope.cancel()
 
-    with expected_to_end():
-        run(main)
+    run_to_its_end(ending != RETURNS or fails, run, main)
     assert sorted(begun) == sorted(ended) == list(range(tasks)), (
         f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it:"
         " all were to"
@@ -317,8 +298,7 @@ def test_run_cancels_in_the_finally(ending: str, entered: str, run: Run) -> None
             await settle()
         raise_as(ending)
 
-    with expected_to_end():
-        run(main())
+    run_to_its_end(ending != RETURNS, run, main())
     assert interrupted == [True], (
         f"{ending}: a task was in its finally, and the await there was not cancelled"
     )
@@ -389,7 +369,7 @@ def test_a_cleanup_put_off_is_carried_out(then: str, awaits: int, run: Run) -> N
             await asyncio.wait(kept)
 
     run(main())
-    collect(kept)
+    forget(kept)
     assert cleaned, f"{then}: a cleanup of {counted(awaits, 'await')} was put off, and never ended"
 
 
@@ -407,7 +387,7 @@ OWN = "the cancelled group itself"
         message="put off into … cancelled …: a cleanup of … did not come to its end",
     ),
     antecedents=("put off",),
-    fair=lambda into, awaits: into == OUTSIDE,
+    fair=lambda into: into == OUTSIDE,
     qualification="put off into a group outside the cancelled scope, not cancelled itself:"
     " the group waits for it",
 )
@@ -481,10 +461,9 @@ def test_run_waits_for_what_there_is(born: str, ending: str, count: int, run: Ru
             if born == "in the finally of the main coroutine":
                 create()
 
-    with expected_to_end():
-        run(main())
+    run_to_its_end(ending != RETURNS, run, main())
     ended = [task.cancelled() for task in kept]
-    collect(kept)
+    forget(kept)
     assert ended == [BORN[born]] * count, (
         f"{ending}: of {count} tasks created {born}, {sum(ended)} were cancelled and waited for,"
         f" not {count * BORN[born]}"

@@ -124,7 +124,6 @@ async def test_the_first_failing_child_makes_gather_raise_at_once(
         ),
     ),
     antecedents=("another child still ran",),
-    builds_on=(),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException", "is cancelled")),

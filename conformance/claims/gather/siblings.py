@@ -107,7 +107,6 @@ def _fails_and_none_refuses(how: str, others: tuple[str, ...]) -> bool:
     fair=_fails_and_none_refuses,
     qualification="The child fails by raising, not by being cancelled, and the others neither shield"
     " themselves from the cancel nor swallow it.",
-    builds_on=(),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException", "is cancelled")),

@@ -78,7 +78,7 @@ def test_a_floor_that_is_missed_was_missed_by_the_whole_space() -> None:
     verdict = judge(statement, ASYNCIO, Effort(examples=10))
     assert verdict.verdict == "vacuous"
     assert verdict.reason == (
-        "'both are the last' came true in 1 of 10000 examples: at least 5 must"
+        "'both are the last' came true in 1 of 10,000 examples: at least 5 must"
     )
 
 

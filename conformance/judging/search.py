@@ -149,11 +149,6 @@ class Subject:
             self.backend.draw_order(order)
             self.function(**values, **self.extras)
 
-    def tell(self, values: Values) -> None:
-        """Let whoever listens know that an example is about to be run."""
-        if self.pulse is not None:
-            self.pulse(self.statement, values)
-
     @property
     def draws_order(self) -> bool:
         """Whether the order of running tasks is a part of an example."""
@@ -214,7 +209,8 @@ class _Run:
         if self._has_been_seen_at_a_price(values):
             return
         found.examples += 1
-        subject.tell(values)
+        if subject.pulse is not None:
+            subject.pulse(subject.statement, values)
         try:
             with counting(found.antecedents):
                 subject.run(values, order)
@@ -351,7 +347,8 @@ class _Run:
 
     def _error(self, values: Values, order: int) -> BaseException | None:
         """What an example raises, counted nowhere."""
-        self.subject.tell(values)
+        if self.subject.pulse is not None:
+            self.subject.pulse(self.subject.statement, values)
         try:
             self.subject.run(values, order)
         except UnsatisfiedAssumption:

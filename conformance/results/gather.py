@@ -86,10 +86,7 @@ def _files(folder: str, passed_over: list[str]) -> Iterator[str]:
 def _take(source: Source, found: Gathered) -> None:
     for other in found.sources:
         if other.record == source.record:
-            what = f"is the record that {other.path} is"
-            if os.path.realpath(source.path) == os.path.realpath(other.path):
-                what = "is named twice"
-            found.notes.append(f"taken once: {source.path} {what}")
+            found.notes.append(f"taken once: {source.path} is the record that {other.path} is")
             return
     found.sources.append(source)
 

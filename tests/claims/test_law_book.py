@@ -137,14 +137,8 @@ def test_every_template_is_used() -> None:
     assert set(BOOK.rglob("*.j2")) == used - {None}
 
 
-NOT_YET_EXACT = ("propagation",)
-"""The chapters whose expectations still accept any counterexample."""
-
-
 @ALL
 def test_what_is_false_says_what_its_counterexamples_say(claim: Claim) -> None:
-    if claim.chapter in NOT_YET_EXACT:
-        return
     for statement in claim.statements.values():
         for expect in statement.expect:
             assert bool(expect.messages) == expect.has_counterexamples, f"{claim.id}: {expect.why}"

@@ -19,11 +19,10 @@ import asyncio
 class Loop(asyncio.SelectorEventLoop):
     given = 0
 
-    # Not what other threads give, or nobody could end it.
-    def call_soon(self, callback, *args, context=None):
+    def _call_soon(self, callback, args, context):
         Loop.given += 1
         if Loop.given % 3:
-            return super().call_soon(callback, *args, context=context)
+            return super()._call_soon(callback, args, context)
         return asyncio.Handle(callback, args, self, context)
 """
 

@@ -147,7 +147,7 @@ WRONG = (
                 library=name,
                 patch=partial(patch.object, library.lowlevel, "checkpoint_if_cancelled", nothing),
                 breaks="checkpoint",
-                says={"LAW-NEST-06": "began 5 more steps"},
+                says={"LAW-NEST-06": "began another step"},
             ),
             Wrong(
                 f"checkpoint() of {name} checks nothing",

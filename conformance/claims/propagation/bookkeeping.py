@@ -12,7 +12,7 @@ from conformance.claim import (
     holds,
     law,
 )
-from conformance.programs.instants import settle
+from conformance.programs.instants import running_task, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
@@ -24,20 +24,11 @@ MISSING = ("trio.lowlevel.Task.cancelling",)
 async def cancelled_before(times: int) -> None:
     """Cancel the current task ``times`` times, and swallow it each time."""
     for _ in range(times):
-        task = asyncio.current_task()
-        assert task is not None, "code runs in a task"
-        task.cancel()
+        running_task().cancel()
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
             pass
-
-
-def requests() -> int:
-    """How many requests to stop the current task are standing."""
-    task = asyncio.current_task()
-    assert task is not None, "code runs in a task"
-    return task.cancelling()
 
 
 TIMEOUTS = law(
@@ -75,9 +66,9 @@ async def test_a_timeout_takes_its_request_back(
                     antecedent("timed out")
                     if not swallow:
                         raise
-            seen.append(("the block ended", requests()))
+            seen.append(("the block ended", running_task().cancelling()))
         except BaseException as error:
-            seen.append((type(error).__name__, requests()))
+            seen.append((type(error).__name__, running_task().cancelling()))
 
     async def within(timeouts: int) -> None:
         if not timeouts:
@@ -92,7 +83,7 @@ async def test_a_timeout_takes_its_request_back(
     await asyncio.wait([asyncio.create_task(work())])
     end = "the block ended" if swallow else "TimeoutError"
     assert seen == [(end, before)], (
-        f"cancelled {before} times before, {around} timeouts around: the expired timeout was to end"
+        f"cancelled {before}x before, with timeouts around: {around}: the expired timeout was to end"
         f" with ({end!r}, {before}), {end} and cancelling(), and ended with {seen[0]}"
     )
 
@@ -119,7 +110,7 @@ async def test_a_scope_takes_its_requests_back(
                 antecedent("timed out")
                 if not swallow:
                     raise
-        seen.append(requests())
+        seen.append(running_task().cancelling())
 
     async def within(scopes: int) -> None:
         if not scopes:
@@ -133,7 +124,7 @@ async def test_a_scope_takes_its_requests_back(
 
     await asyncio.wait([asyncio.create_task(work())])
     assert seen == [before], (
-        f"cancelled {before} times before, {around} scopes around: when the time was up the code"
+        f"cancelled {before}x before, with scopes around: {around}: when the time was up the code"
         f" after move_on_after() {f'ran, and cancelling() said {seen[0]}' if seen else 'did not run'},"
         f" where it was to say {before}"
     )
@@ -178,11 +169,11 @@ async def test_a_task_group_takes_its_request_back(
                 if failing == "while the body runs":
                     await asyncio.Event().wait()
         except BaseException:
-            seen.append(requests())
+            seen.append(running_task().cancelling())
 
     await asyncio.wait([asyncio.create_task(work())])
     assert seen == [before], (
-        f"cancelled {before} times before, a child failed {failing}: after the group cancelling()"
+        f"cancelled {before}x before, a child failed {failing}: after the group cancelling()"
         f" said {seen[0] if seen else 'nothing'}, not {before}"
     )
 
@@ -214,11 +205,11 @@ async def test_anyios_group_takes_its_requests_back(
                 if failing == "while the body runs":
                     await library.sleep_forever()
         except BaseException:
-            seen.append(requests())
+            seen.append(running_task().cancelling())
 
     await asyncio.wait([asyncio.create_task(work())])
     assert seen == [before], (
-        f"cancelled {before} times before, a child failed {failing}: after the group cancelling()"
+        f"cancelled {before}x before, a child failed {failing}: after the group cancelling()"
         f" said {seen[0] if seen else 'nothing'}, not {before}"
     )
 

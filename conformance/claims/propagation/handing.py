@@ -13,7 +13,6 @@ from conformance.claim import (
     Claim,
     antecedent,
     article,
-    exists,
     holds,
     law,
     refuted,
@@ -36,8 +35,7 @@ SCOPE = Claim(
 
 async def hand_a_scope_down(library: ModuleType, depth: int) -> None:
     """NEST-05 in the words of ``library``."""
-    name = f"{library.__name__}.CancelScope"
-    assert exists(name), f"{name} does not exist"
+    assert hasattr(library, "CancelScope"), f"{library.__name__}.CancelScope does not exist"
 
     async def layer(levels: int, scope: Any) -> None:
         if levels:
@@ -48,13 +46,16 @@ async def hand_a_scope_down(library: ModuleType, depth: int) -> None:
 
     with library.CancelScope() as scope:
         await layer(depth, scope)
-    assert scope.cancelled_caught, f"cancelled {depth} awaits down, the scope did not end"
+    assert scope.cancelled_caught, f"cancelled at depth {depth}, the scope did not end"
 
 
 @SCOPE.states(
     "asyncio",
     # CPython's PR 145345 proposed asyncio.CancelScope and was closed without being merged.
-    expect=refuted("no release of asyncio has a CancelScope: it is anyio's and trio's"),
+    expect=refuted(
+        "no release of asyncio has a CancelScope: it is anyio's and trio's",
+        message="asyncio.CancelScope does not exist",
+    ),
     antecedents=("the scope was handed down",),
 )
 @given(depth=up_to(4, least=1))
@@ -122,7 +123,8 @@ async def test_a_timeout_can_be_ended_from_anywhere(ended_by: str, depth: int, w
         blocks[0].reschedule(loop.time())
     await asyncio.wait([task])
     assert events == ["interrupted", "ended", "ran on"], (
-        f"the block was to be interrupted, ended, and the code after it to run on: it {events}"
+        "the block was to be interrupted and ended, and the code after it to run on: what happened is"
+        f" {events}"
     )
 
 
@@ -171,7 +173,8 @@ async def test_a_scope_can_be_ended_from_anywhere(
         if ended_by == "another task":
             block.cancel()
     assert events == ["interrupted", "ended", "ran on"], (
-        f"the block was to be interrupted, ended, and the code after it to run on: it {events}"
+        "the block was to be interrupted and ended, and the code after it to run on: what happened is"
+        f" {events}"
     )
 
 

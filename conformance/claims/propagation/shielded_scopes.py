@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from types import ModuleType
 
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
-from conformance.claims.propagation.shielding import ANYIO_WAITS, TRIO_WAITS
+from conformance.claims.propagation.shielding import SCOPED_WAITS
 from conformance.programs.instants import (
     BEFORE_FIRST_STEP,
     CANCEL_THEN_COMPLETION,
@@ -22,7 +21,7 @@ from conformance.programs.instants import (
 )
 from conformance.programs.scopes import cancelled, open_group
 from conformance.programs.space import every, sequences, up_to
-from conformance.programs.waits import ANYIO_PENDING, Wait
+from conformance.programs.waits import ANYIO_PENDING, ScopedWait, Wait
 
 AT_ONCE = (WAITING, CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL, BEFORE_FIRST_STEP)
 
@@ -34,12 +33,17 @@ SHIELDED_BLOCK = law(
 )
 
 
-async def a_block_is_protected(
-    library: ModuleType, outside: tuple[str, ...], instant: Instant, wait: Wait
+@SHIELDED_BLOCK.states("anyio", "trio", expect=holds(), antecedents=("in the shield",))
+@given(
+    outside=sequences(("a scope", "a group"), most=1),
+    instant=every(AT_ONCE),
+    wait=every(SCOPED_WAITS),
+)
+async def test_a_shield_protects_its_block(
+    library: ModuleType, outside: tuple[str, ...], instant: Instant, wait: ScopedWait
 ) -> None:
-    """LAW-NEST-10 in the words of ``library``, with further scopes between."""
     events: list[str] = []
-    waiting = await wait.new()
+    waiting = await wait.of(library).new()
 
     async def shielded() -> None:
         try:
@@ -69,7 +73,7 @@ async def a_block_is_protected(
             group.cancel_scope.cancel,
             waiting.complete,
             pause=library.lowlevel.cancel_shielded_checkpoint,
-            settled=partial(settle, library),
+            settled=lambda: settle(library),
         )
         with library.CancelScope(shield=True):
             await settle(library)
@@ -78,30 +82,6 @@ async def a_block_is_protected(
         f"cancelled {instant.name}, the shielded block was to end, and what follows it to be"
         f" interrupted: what happened is {events}"
     )
-
-
-@SHIELDED_BLOCK.states("anyio", expect=holds(), antecedents=("in the shield",))
-@given(
-    outside=sequences(("a scope", "a group"), most=1),
-    instant=every(AT_ONCE),
-    wait=every(ANYIO_WAITS),
-)
-async def test_anyios_shield_protects_its_block(
-    library: ModuleType, outside: tuple[str, ...], instant: Instant, wait: Wait
-) -> None:
-    await a_block_is_protected(library, outside, instant, wait)
-
-
-@SHIELDED_BLOCK.states("trio", expect=holds(), antecedents=("in the shield",))
-@given(
-    outside=sequences(("a scope", "a group"), most=1),
-    instant=every(AT_ONCE),
-    wait=every(TRIO_WAITS),
-)
-async def test_trios_shield_protects_its_block(
-    library: ModuleType, outside: tuple[str, ...], instant: Instant, wait: Wait
-) -> None:
-    await a_block_is_protected(library, outside, instant, wait)
 
 
 SHIELDED_BLOCK.not_applicable(

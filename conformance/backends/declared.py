@@ -26,9 +26,13 @@ from typing import Any, NamedTuple
 from conformance.backends.known import KNOWN
 from conformance.backends.load import BadBackend, Declared
 from conformance.backends.naming import top_of
+from conformance.printable import one_line
 
 HOOK = "pytest_asyncio_loop_factories"
 FIXTURE = "anyio_backend"
+
+_LONGEST = 80
+"""Characters of a name that are kept."""
 
 
 class Found(NamedTuple):
@@ -181,7 +185,7 @@ class _File:
             return self._ours("asyncio+debug" if debug else "asyncio", name)
         if not debug:
             return self._ours("asyncio+uvloop", name)
-        name = name or "uvloop+debug"
+        name = _name(name or "uvloop+debug")
         spec = f"{self.path}::{name}"
         style = "debug+uvloop"
 
@@ -192,7 +196,7 @@ class _File:
         return Found(Declared(spec, name, style, debug=True, module="uvloop"), uvloop)
 
     def _ours(self, builtin: str, name: str | None) -> Found:
-        name = name or builtin
+        name = _name(name or builtin)
         return Found(Declared(f"{self.path}::{name}", name, "", builtin), None)
 
     def _of_factory(self, name: str, factory: Any, where: str, *, debug: bool = False) -> Found:
@@ -201,6 +205,7 @@ class _File:
             builtin = "asyncio+debug" if builtin == "asyncio" else None
         if builtin is not None:
             return self._ours(builtin, name)
+        name = _name(name or getattr(factory, "__name__", ""))
         style = f"{'debug+' if debug else ''}{self._style(factory, where)}"
         # A loop that is made up here is none of the package's that this file may be in.
         of = "" if _module_of(factory) == self.module.__name__ else top_of(factory)
@@ -222,6 +227,11 @@ class _File:
         # It lies where this file was imported from, which a script has to be told.
         folder = Path(os.path.relpath(self.folder)).as_posix()
         return f"{'loop' if folder == '.' else f'path:{folder}'}:{module}:{name}"
+
+
+def _name(declared: str) -> str:
+    """What is declared as a name, as it can be shown and typed."""
+    return one_line(declared)[:_LONGEST].strip() or "unnamed"
 
 
 def _module_of(factory: object) -> str | None:

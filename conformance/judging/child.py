@@ -135,6 +135,12 @@ def _judge(task: Task, events: TextIO, dumps: TextIO) -> int:
     return int(pytest.main(arguments, plugins=[_Streamer(task, events, dumps)]))
 
 
+def _item(nodeid: str) -> str:
+    """The claim on a runtime that ``nodeid`` ends with; a runtime may be ``asyncio+conftest.py::NAME``."""
+    before, bracket, runtime = nodeid.partition("[")
+    return f"{before.rpartition('::')[2]}{bracket}{runtime}"
+
+
 class _Streamer:
     """Judges only what was asked for, and tells the parent what is judged, as it is."""
 
@@ -176,7 +182,7 @@ class _Streamer:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         from conformance.judging.growth import descriptors
 
-        item = nodeid.rpartition("::")[2]
+        item = _item(nodeid)
         self._tell(event="started", item=item)
         self.held, self.before = descriptors(), self.watch.examples
         self.watch.begin(item)
@@ -188,7 +194,7 @@ class _Streamer:
         from conformance.judging.classify import NO_ROOM
         from conformance.judging.plugin import PROPERTY
 
-        item = report.nodeid.rpartition("::")[2]
+        item = _item(report.nodeid)
         for name, verdict in report.user_properties if report.when == "call" else ():
             if name == PROPERTY:
                 if verdict["verdict"] == "error" and str(verdict["reason"]).startswith(NO_ROOM):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -19,6 +21,9 @@ from conformance.programs.cases import Case
 from conformance.programs.syntax import KINDS, STATEMENTS
 from conformance.verdict import Explanation
 
+SECONDS = 20.0
+"""Real seconds after which no region is looked for: it is part of no verdict."""
+
 
 def explanation(
     subject: Subject, effort: Effort, only: Only, known: OnRecord
@@ -26,13 +31,18 @@ def explanation(
     """The region of the cases that fail, and that ``known`` does not explain; ``None`` if none does.
 
     Every case is run, or a thousand of those that there are; ``only`` says which count at all.
+    ``None``, too, if that takes too long: a loop that goes quiet is waited for in each of them.
     """
+    begun = time.monotonic()
     failed: list[Values] = []
     held: list[Values] = []
     messages: list[str] = []
     for number, values in enumerate(_cases(subject, effort)):
         if not only(**values):
             continue
+        if time.monotonic() - begun > SECONDS:
+            return None
+        subject.tell(values)
         try:
             subject.run(values, number)
         except UnsatisfiedAssumption:
@@ -43,6 +53,8 @@ def explanation(
                 messages.append(message(error))
             if any(is_given_up(leaf) for leaf in leaves(error)):
                 break  # each more costs as much
+        except (SystemExit, GeneratorExit, asyncio.CancelledError):
+            continue  # what the search makes of it has been told
         else:
             held.append(values)
     if not failed:

@@ -149,6 +149,11 @@ class Subject:
             self.backend.draw_order(order)
             self.function(**values, **self.extras)
 
+    def tell(self, values: Values) -> None:
+        """Let whoever listens know that an example is about to be run."""
+        if self.pulse is not None:
+            self.pulse(self.statement, values)
+
     @property
     def draws_order(self) -> bool:
         """Whether the order of running tasks is a part of an example."""
@@ -209,8 +214,7 @@ class _Run:
         if self._has_been_seen_at_a_price(values):
             return
         found.examples += 1
-        if subject.pulse is not None:
-            subject.pulse(subject.statement, values)
+        subject.tell(values)
         try:
             with counting(found.antecedents):
                 subject.run(values, order)
@@ -347,8 +351,7 @@ class _Run:
 
     def _error(self, values: Values, order: int) -> BaseException | None:
         """What an example raises, counted nowhere."""
-        if self.subject.pulse is not None:
-            self.subject.pulse(self.subject.statement, values)
+        self.subject.tell(values)
         try:
             self.subject.run(values, order)
         except UnsatisfiedAssumption:

@@ -77,7 +77,9 @@ def _environments(merged: Merged) -> Iterator[str]:
     if any("size" in run.record["run"] for run in runs):
         facts["programs"] = _by_value(runs, _size)
     for name in names:
-        facts[name] = _by_value(runs, partial(_package, name))
+        facts[f"package {name}" if name in facts else name] = _by_value(
+            runs, partial(_package, name)
+        )
     yield "## Where"
     yield "\n".join(f"- {word(name)}: {prose(value)}" for name, value in facts.items())
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from conformance.printable import one_line
 
-# What is set as code already; a call, with one call deep inside at most; or a word that Markdown would
-# take for something else.  Each can only begin where the word that it is in does, so that no word is
+# What is set as code already; an address; a call, with one call deep inside at most; or a word that
+# Markdown would take for something else.  Each can only begin where the word that it is in does, so that no word is
 # looked at more than once.
 _CODE = re.compile(
     r"""
     (?<!`)`(?P<set>[^`]+)`(?!`)
+    | (?P<address>https?://[^\s`<>()\[\]]+)
     | (?P<call>
         (?<!\w)(?<!\w\.)@?[A-Za-z_]\w*(?:\.\w+)*
         \([^()`]*(?:\([^()`]*\)[^()`]*)*\)
@@ -57,9 +58,10 @@ def _pieces(text: str) -> Iterator[tuple[bool, str]]:
     for match in _CODE.finditer(text):
         code = match["set"] or match.group()
         # A full stop after a name ends the sentence.
-        tail = "" if match["set"] else code[len(code.rstrip(".")) :]
+        tail = "" if match["set"] else code[len(code.rstrip(".,;:")) :]
         yield False, text[end : match.start()]
-        yield True, code[: len(code) - len(tail)]
+        # An address is a link, unless it would have to be escaped.
+        yield (match["address"] is None or _MEANS.search(code) is not None), code.removesuffix(tail)
         yield False, tail
         end = match.end()
     yield False, text[end:]

@@ -90,17 +90,26 @@ def _verdicts(record: Record) -> dict[tuple[str, str], VerdictRecord]:
 
 
 def _information(old: Record, new: Record) -> tuple[tuple[str, str, str], ...]:
-    before, after = _facts(old), _facts(new)
+    before, after, now = _facts(old), _facts(new), _loops(new)
     return tuple(
         (name, before.get(name, "none"), after.get(name, "none"))
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
+    ) + tuple(
+        (f"loop of {name}", loop, now[name])
+        for name, loop in _loops(old).items()
+        if now.get(name, loop) != loop
     )
+
+
+def _loops(record: Record) -> dict[str, str]:
+    """Which loops the backends have, where the record says so."""
+    return {backend["name"]: loop for backend in record["backends"] if (loop := loop_of(backend))}
 
 
 def _facts(record: Record) -> dict[str, str]:
     where, run = record["environment"], record["run"]
-    return {
+    facts = {
         "python": f"{where['implementation']} {where['python']}",
         "gil": "on" if where["gil"] else "off",
         "platform": where["platform"],
@@ -108,9 +117,9 @@ def _facts(record: Record) -> dict[str, str]:
         "profile": run["profile"],
         "seed": str(run["seed"]),
         **({"size of programs": str(run["size"])} if "size" in run else {}),
-        **where["packages"],
-        **{
-            f"backend {backend['name']}": backend["reason"] or loop_of(backend) or "available"
-            for backend in record["backends"]
-        },
     }
+    for name, version in where["packages"].items():
+        facts[f"package {name}" if name in facts else name] = version
+    for backend in record["backends"]:
+        facts[f"backend {backend['name']}"] = backend["reason"] or "available"
+    return facts

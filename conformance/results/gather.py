@@ -86,7 +86,10 @@ def _files(folder: str, passed_over: list[str]) -> Iterator[str]:
 def _take(source: Source, found: Gathered) -> None:
     for other in found.sources:
         if other.record == source.record:
-            found.notes.append(f"taken once: {source.path} is the record that {other.path} is")
+            what = f"is the record that {other.path} is"
+            if os.path.realpath(source.path) == os.path.realpath(other.path):
+                what = "is named twice"
+            found.notes.append(f"taken once: {source.path} {what}")
             return
     found.sources.append(source)
 

@@ -197,6 +197,23 @@ def test_a_name_of_a_built_in_backend_is_not_taken_from_it(project: Project) -> 
     assert backend.name == "asyncio+conftest.py::uvloop"
 
 
+def test_a_name_can_be_shown_and_typed(project: Project) -> None:
+    project(
+        conftest="""\
+        import asyncio
+        class Loop(asyncio.SelectorEventLoop): pass
+        def pytest_asyncio_loop_factories(config, item):
+            names = ["red \\x1b[31m\\n\\u202eloop", "", "x" * 3000, "x" * 4000]
+            return {name: type(str(i), (Loop,), {}) for i, name in enumerate(names)}
+        """
+    )
+    found = names("conftest.py")
+    assert list(found) == [r"red \x1b[31m \u202eloop", "1", "x" * 80, f"{'x' * 80}-2"]
+    for name in found:
+        (backend,) = choose([], [f"conftest.py::{name}"])
+        assert backend.spec == f"conftest.py::{name}"
+
+
 @pytest.mark.parametrize(
     ("text", "spec", "says"),
     [

@@ -19,10 +19,11 @@ import asyncio
 class Loop(asyncio.SelectorEventLoop):
     given = 0
 
-    def _call_soon(self, callback, args, context):
+    # Not what other threads give, or nobody could end it.
+    def call_soon(self, callback, *args, context=None):
         Loop.given += 1
         if Loop.given % 3:
-            return super()._call_soon(callback, args, context)
+            return super().call_soon(callback, *args, context=context)
         return asyncio.Handle(callback, args, self, context)
 """
 

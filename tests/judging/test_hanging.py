@@ -13,6 +13,7 @@ from conformance.judging.effort import Effort
 from conformance.judging.plan import Outcome, Plan
 from conformance.judging.prerequisites import FIRST, needed
 from conformance.judging.supervisor import supervise
+from conformance.programs.turns import PATIENCE
 from conformance.verdict import VerdictRecord
 
 TIMERS = "LAW-LOOP-02"
@@ -70,7 +71,8 @@ def test_a_loop_that_never_runs_timers_is_told_so_once() -> None:
 
 
 def test_a_loop_that_eats_callbacks_blocks_what_builds_on_them() -> None:
-    verdicts = judged("EatsCallbacks", *SOME)
+    # It goes quiet, and an example then takes as long as the laws about loops wait.
+    verdicts = judged("EatsCallbacks", *SOME, patience=PATIENCE + 7)
     assert verdicts.pop(FIRST)["verdict"] == "refuted"
     assert {each["verdict"] for each in verdicts.values()} == {"blocked"}
 

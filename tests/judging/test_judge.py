@@ -12,10 +12,12 @@ import pytest
 from conformance.backends.backend import Backend
 from conformance.backends.virtual import VirtualLoop
 from conformance.claim import Claim, Expect
+from conformance.judging import explaining
 from conformance.judging.effort import Effort
 from conformance.judging.judge import judge
 from conformance.verdict import Verdict
 from tests.judging import example
+from tests.judging.laws import LAW
 
 ASYNCIO = Backend("asyncio", loop=VirtualLoop)
 TRIO = Backend("trio", kind="trio", script_style="trio")
@@ -76,7 +78,7 @@ def test_a_floor_that_is_missed_was_missed_by_the_whole_space() -> None:
     verdict = judge(statement, ASYNCIO, Effort(examples=10))
     assert verdict.verdict == "vacuous"
     assert verdict.reason == (
-        "'both are the last' came true in 1 of 10000 examples: at least 5 must"
+        "'both are the last' came true in 1 of 10,000 examples: at least 5 must"
     )
 
 
@@ -190,3 +192,17 @@ def test_why_one_verdict_was_expected_is_no_reason_for_another() -> None:
     expect = (Expect("holds", "the documentation says so"),)
     verdict = judge(replace(statement, expect=expect), ASYNCIO)
     assert (verdict.verdict, verdict.reason) == ("refuted", None)
+
+
+def test_looking_for_a_region_is_told_of_and_takes_no_longer_than_it_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    statement, heard = LAW.statements["asyncio"], list[Any]()
+    verdict = judge(statement, ASYNCIO, pulse=lambda _, values: heard.append(values))
+    assert verdict.counterexample is not None
+    assert verdict.counterexample.explanation is not None
+    assert len(heard) > 10, "the ten cases were run once more"
+    monkeypatch.setattr(explaining, "SECONDS", -1.0)
+    verdict = judge(statement, ASYNCIO)
+    assert verdict.counterexample is not None
+    assert verdict.counterexample.explanation is None

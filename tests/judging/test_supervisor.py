@@ -12,7 +12,7 @@ import pytest
 from conformance.backends.discovery import builtin_backends, discover
 from conformance.claim import Claim
 from conformance.judging import collect
-from conformance.judging.child import Task
+from conformance.judging.child import Task, _item
 from conformance.judging.effort import Effort
 from conformance.judging.plan import Heard, Outcome, Plan
 from conformance.judging.supervisor import supervise
@@ -105,6 +105,14 @@ def test_what_the_users_own_pytest_is_told_changes_nothing(
     outcome = Outcome()
     supervise(plan, outcome)
     assert [each["verdict"] for each in outcome.verdicts] == ["refuted"]
+
+
+@pytest.mark.parametrize(
+    "name", ["NEST-03[asyncio]", "NEST-03[asyncio+tests/conftest.py::a[1]]", "test_something"]
+)
+def test_what_is_judged_is_told_from_where_it_stands(name: str) -> None:
+    assert _item(f"conformance/claims/a/b.py::{name}") == name
+    assert _item(f"conformance/claims/a/b.py::TestClass::{name}") == name
 
 
 def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from conformance.report.prose import grid, prose, word
         ("`a * b` and [x]", "`a * b` and \\[x\\]"),
         ("a lone ` tick\nand lines", "a lone \\` tick and lines"),
         ("(in words)", "(in words)"),
+        ("see https://x.org/a-b#c, and go on", "see https://x.org/a-b#c, and go on"),
+        ("(https://x.org/~a?b=1&c_d).", "(`https://x.org/~a?b=1&c_d`)."),
     ],
 )
 def test_code_is_set_as_code_and_the_rest_shows_as_it_is(text: str, shown: str) -> None:
@@ -47,7 +49,7 @@ MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethro
 PIECES = (
     *"`*_~[]()<>&$|#+-=.:!\\ \t\n\u2028\x85",
     *("1. ", "## ", "---", "```", "<b>", "</b>", "<!--", "&lt;", "](x)", "!["),
-    *("f(x)", "a_b", "a.b(", "http://x", "\n\n", ":tada:"),
+    *("f(x)", "a_b", "a.b(", "http://x", "https://x/~a", "\n\n", ":tada:"),
 )
 hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map("".join)
 
@@ -94,7 +96,25 @@ def test_whatever_stands_in_a_cell_stays_in_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "a.", "a..", "(", "`", "_", "<", "f(", "f(x) ", "f(x(y) ", "a=", "é", ": ", ":a", "-"],
+    [
+        "a",
+        "a.",
+        "a..",
+        "http://",
+        "http://a_",
+        "(",
+        "`",
+        "_",
+        "<",
+        "f(",
+        "f(x) ",
+        "f(x(y) ",
+        "a=",
+        "é",
+        ": ",
+        ":a",
+        "-",
+    ],
 )
 def test_a_sentence_of_megabytes_takes_no_longer_than_its_length(piece: str) -> None:
     # What looks at a word once for each of its letters takes minutes for this.

@@ -84,3 +84,23 @@ def test_the_difference_turns_the_old_verdicts_into_the_new(old: Record, new: Re
 
 def _cell(verdict: VerdictRecord) -> tuple[str, str]:
     return verdict["claim"], verdict["runtime"]
+
+
+def test_another_loop_of_the_same_name_is_told() -> None:
+    def of(**facts: str) -> Record:
+        made = record([verdict("NEST-01", "asyncio+loop")])
+        made["backends"][0].update(facts)  # type: ignore[typeddict-item]  # facts of a backend
+        return made
+
+    one, other = of(loop="a.Loop", package="a 1"), of(loop="b.Loop", package="b 1")
+    assert compare(one, other).information == (
+        ("loop of asyncio+loop", "a.Loop of a", "b.Loop of b"),
+    )
+    # Where one of them does not say, nothing is known to differ.
+    for same in (of(), of(loop="a.Loop", package="a 2")):
+        assert compare(one, same).information == compare(same, one).information == ()
+
+
+def test_a_package_may_have_any_name() -> None:
+    one, other = (record(packages={"seed": version}) for version in ("1", "2"))
+    assert compare(one, other).information == (("package seed", "1", "2"),)

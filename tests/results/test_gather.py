@@ -90,9 +90,10 @@ def test_a_record_is_taken_once(folder: Path) -> None:
     write(ONE, "records/copy.json")
     found = gather(["records/one.json", "records"])
     assert found.records == [ONE, TWO]
+    copy, one = (os.path.join("records", name) for name in ("copy.json", "one.json"))
     assert found.notes == [
-        f"taken once: {os.path.join('records', name)} is the record that records/one.json is"
-        for name in ("copy.json", "one.json")
+        f"taken once: {copy} is the record that records/one.json is",
+        f"taken once: {one} is named twice",
     ]
 
 

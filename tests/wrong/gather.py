@@ -123,7 +123,7 @@ WRONG = (
         kills=("LAW-GATHER-01",),
         patch=with_gather(patient),
         breaks="gather",
-        says={"LAW-GATHER-01": "KeyError was not raised while 1 children still ran"},
+        says={"LAW-GATHER-01": "KeyError was not raised while 1 child still ran"},
     ),
     Wrong(
         "gather() cancels the siblings of a child that fails",
@@ -131,8 +131,8 @@ WRONG = (
         patch=with_gather(ruthless),
         breaks="gather",
         says={
-            "LAW-GATHER-02": "ends as cancelled when its neighbour raises",
-            "LAW-GATHER-10": "did not come to their end",
+            "LAW-GATHER-02": "a sibling that returns ends with CancelledError",
+            "LAW-GATHER-10": "did not come to an end",
         },
     ),
     Wrong(
@@ -168,7 +168,7 @@ WRONG = (
         patch=with_cancel(cancel_at_once),
         breaks="gather",
         says={
-            "LAW-GATHER-06": "the parent was interrupted with 1 children cleaning up",
+            "LAW-GATHER-06": "while one cleaned up the parent has left gather()",
             "LAW-GATHER-07": "KeyError was to be raised",
         },
     ),

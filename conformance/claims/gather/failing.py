@@ -20,6 +20,7 @@ from conformance.programs.failures import ERRORS
 from conformance.programs.instants import NEVER, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, sequences, up_to
+from conformance.programs.words import counted
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 
@@ -78,29 +79,27 @@ async def test_the_first_failing_child_makes_gather_raise_at_once(
 
     async def parent() -> str:
         try:
-            await asyncio.gather(*children)
+            await asyncio.gather(*before, first, *after)
         except BaseException as error:  # what is raised is the question
             return type(error).__name__
         return "nothing"
 
-    coros = [other(does) for does in others]
-    place = len(others[:1])  # after the first of the others
-    coros.insert(place, failing())
-    children = [asyncio.ensure_future(coro) for coro in coros]
-    first = children[place]
-    gathering = None
+    before = [asyncio.ensure_future(other(does)) for does in others[:1]]
+    first = asyncio.ensure_future(failing())
+    after = [asyncio.ensure_future(other(does)) for does in others[1:]]
     if when == AFTER_A_WAIT:
         gathering = asyncio.ensure_future(parent())
         await settle()
-        fail.set()
     if how == "is cancelled":
         first.cancel()
+    else:
+        fail.set()
     if when == FIRST_STEP:
         gathering = asyncio.ensure_future(parent())
         await settle()
     fail_next.set()
     await settle()
-    if gathering is None:
+    if when == BEFORE:
         gathering = asyncio.ensure_future(parent())
         await settle()
     if "waits" in others:
@@ -125,7 +124,6 @@ async def test_the_first_failing_child_makes_gather_raise_at_once(
         ),
     ),
     antecedents=("another child still ran",),
-    builds_on=(),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException", "is cancelled")),
@@ -135,19 +133,17 @@ async def test_the_first_failing_child_makes_gather_raise_at_once(
 async def test_the_first_failing_child_makes_a_group_raise_at_once(
     library: ModuleType, how: str, when: str, others: tuple[str, ...]
 ) -> None:
-    raised: list[BaseException] = []
     fail, cleaned_up = library.Event(), library.Event()
-    own_scope = library.CancelScope()
+    raised: list[BaseException] = []
 
     async def failing() -> None:
-        with own_scope:
-            if when == AFTER_A_WAIT:
-                await fail.wait()
-            if how == "is cancelled":
-                own_scope.cancel()
-                await library.sleep(0)
+        if when == AFTER_A_WAIT:
+            await fail.wait()
         if how != "is cancelled":
             raise ERRORS[how]
+        with library.CancelScope() as own_scope:
+            own_scope.cancel()
+            await library.sleep(0)
 
     async def other(does: str) -> None:
         if does == "has ended":
@@ -219,7 +215,8 @@ async def test_gather_raises_the_first_failure(
         except BaseException as error:  # what is raised is the question
             return type(error).__name__
 
-    gathering = None if before else asyncio.ensure_future(parent())
+    if not before:
+        gathering = asyncio.ensure_future(parent())
     await settle()
     for place in in_time:
         if hows[place] == "is cancelled":
@@ -227,12 +224,15 @@ async def test_gather_raises_the_first_failure(
         else:
             fail[place].set()
     await settle()
-    gathering = gathering or asyncio.ensure_future(parent())
-    await settle()
+    if before:
+        gathering = asyncio.ensure_future(parent())
+        await settle()
     if waiting:
         antecedent("another child still ran")
     expected = ERRORS[hows[0 if before else in_time[0]]].__name__
-    assert gathering.done(), f"{expected} was not raised while {waiting} children still ran"
+    assert gathering.done(), (
+        f"{expected} was not raised while {counted(waiting, 'child', 'children')} still ran"
+    )
     assert gathering.result() == expected, (
         f"children failed in the order {[hows[place] for place in in_time]}"
         f" ({'before' if before else 'after'} gather() was called, as arguments {hows}):"

@@ -275,7 +275,7 @@ async def test_anyios_results_are_in_the_order_of_the_arguments(
         return place
 
     async def parent() -> None:
-        results.extend(await anyio.gather(*map(child, range(len(order)))))
+        results.extend(await anyio.gather(*[child(place) for place in range(len(order))]))
 
     async with anyio.create_task_group() as outer:
         outer.start_soon(parent)
@@ -330,22 +330,19 @@ def test_what_stops_the_loop_is_not_gathered(
 
     async def main() -> None:
         # The first step of an eager child is taken in this very call, and may raise out of it.
-        gathering = asyncio.gather(
-            failing(), *map(other, others), return_exceptions=return_exceptions
-        )
+        siblings = [other(does) for does in others]
+        gathering = asyncio.gather(failing(), *siblings, return_exceptions=return_exceptions)
         try:
             results.append(await gathering)
         except BaseException:  # handled as thoroughly as can be
             pass
 
-    left = None
+    left = "nothing"
     try:
         run(main())
     except BaseException as raised:  # what is raised is the question
-        left = type(raised)
-    assert left is error, (
-        f"a child raised {error.__name__}, asyncio.run() raised {left.__name__ if left else 'nothing'}"
-    )
+        left = type(raised).__name__
+    assert left == error.__name__, f"a child raised {error.__name__}, asyncio.run() raised {left}"
     assert not results, f"a child raised {error.__name__}, gather() gave {results[0]}"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from types import ModuleType
-from typing import Any
 
 from hypothesis import given
 
@@ -41,7 +40,7 @@ STOPPED = Claim(
         "gather() leaves the other children alone: they run on to their own end",
         message="a child … and gather() raised it: … others, waiting for …, still run",
     ),
-    antecedents=("another child still ran",),
+    antecedents=("gather() raised",),
 )
 @given(
     how=every(ERRORS),
@@ -59,18 +58,24 @@ async def test_the_other_children_of_gather_are_stopped(
             await fail.wait()
         raise ERRORS[how]
 
-    others = [asyncio.ensure_future((await wait.new()).wait()) for _ in range(waiting)]
     first = asyncio.ensure_future(failing())
-    if when == BEFORE:
-        first.cancel() if how == "is cancelled" else fail.set()
-        await settle()
-    gathering = asyncio.gather(first, *others)
+    others = [asyncio.ensure_future((await wait.new()).wait()) for _ in range(waiting)]
     if when == AFTER_A_WAIT:
+        gathering = asyncio.gather(first, *others)
         await settle()
-    if not any(other.done() for other in others):
-        antecedent("another child still ran")
-    first.cancel() if how == "is cancelled" else fail.set()
-    await asyncio.wait([gathering])
+    if how == "is cancelled":
+        first.cancel()
+    else:
+        fail.set()
+    if when == FIRST_STEP:
+        gathering = asyncio.gather(first, *others)
+    await settle()
+    if when == BEFORE:
+        gathering = asyncio.gather(first, *others)
+    try:
+        await gathering
+    except BaseException:  # GATHER-01 looks at what is raised
+        antecedent("gather() raised")
     await settle()
     running = sum(not other.done() for other in others)
     assert not running, (
@@ -102,7 +107,6 @@ def _fails_and_none_refuses(how: str, others: tuple[str, ...]) -> bool:
     fair=_fails_and_none_refuses,
     qualification="The child fails by raising, not by being cancelled, and the others neither shield"
     " themselves from the cancel nor swallow it.",
-    builds_on=(),
 )
 @given(
     how=every(("raises an Exception", "raises a BaseException", "is cancelled")),
@@ -173,20 +177,20 @@ UNDETERMINED = Claim(
     instead=("LAW-GATHER-02", "LAW-GATHER-03"),
 )
 
-SIBLINGS = ("returns", "raises", "is cancelled", "returns after a wait of its own", "had returned")
+SIBLINGS = ("returns", "returns after a wait of its own", "raises", "is cancelled", "had returned")
+"""How a child ends when nobody disturbs it."""
+
+ENDS = {"raises": "LookupError", "is cancelled": "CancelledError"}
+"""How that is seen, if not as a value."""
 
 
-async def _fate_of_sibling(does: str, how: str | None) -> tuple[bool, str]:
-    """Whether a child of gather() still runs when its neighbour has ended, and how it ends.
-
-    The neighbour fails as ``how`` says, or returns.
-    """
+async def _fate_of_sibling(does: str, how: str) -> tuple[bool, str]:
+    """Whether a child of gather() still runs when its neighbour has failed, and how it ends."""
     fail, go_on = asyncio.Event(), asyncio.Event()
 
     async def neighbour() -> None:
         await fail.wait()
-        if how is not None:
-            raise ERRORS[how]
+        raise ERRORS[how]
 
     async def sibling() -> str:
         if does != "had returned":
@@ -197,21 +201,30 @@ async def _fate_of_sibling(does: str, how: str | None) -> tuple[bool, str]:
             await asyncio.sleep(0)
         return "its value"
 
+    async def parent() -> None:
+        try:
+            await asyncio.gather(first, other)
+        except BaseException:  # GATHER-01 looks at what is raised
+            antecedent("gather() raised")
+
     first, other = asyncio.ensure_future(neighbour()), asyncio.ensure_future(sibling())
-    gathering: asyncio.Future[Any] = asyncio.gather(first, other)
+    gathering = asyncio.ensure_future(parent())
     await settle()
-    first.cancel() if how == "is cancelled" else fail.set()
+    if how == "is cancelled":
+        first.cancel()
+    else:
+        fail.set()
     await settle()
-    if gathering.done():
-        antecedent("gather() raised")
     runs_on = not other.done()
-    other.cancel() if does == "is cancelled" else go_on.set()
+    if does == "is cancelled":
+        other.cancel()
+    else:
+        go_on.set()
     await asyncio.wait([gathering, other])
-    if not gathering.cancelled():
-        gathering.exception()  # asyncio logs a failure that nobody has looked at
-    if other.cancelled():
-        return runs_on, "cancelled"
-    return runs_on, repr(other.exception() or other.result())
+    try:
+        return runs_on, await other
+    except (LookupError, asyncio.CancelledError) as error:
+        return runs_on, type(error).__name__
 
 
 def _asked_whether_it_runs_on(asked: str) -> bool:
@@ -223,7 +236,8 @@ def _asked_whether_it_runs_on(asked: str) -> bool:
     expect=qualified(
         "they do run on, but what becomes of them is determined: they end just as they would have"
         " without the failure",
-        message="a sibling that … ends as …, whether its neighbour … or not",
+        message="its neighbour … and gather() raised: a sibling that … ends with …,"
+        " as it would have without that",
     ),
     antecedents=("gather() raised",),
     fair=_asked_whether_it_runs_on,
@@ -233,16 +247,16 @@ def _asked_whether_it_runs_on(asked: str) -> bool:
 async def test_the_fate_of_a_sibling_is_undetermined_after_a_failure(
     asked: str, does: str, how: str
 ) -> None:
-    _, undisturbed = await _fate_of_sibling(does, None)
-    runs_on, after_a_failure = await _fate_of_sibling(does, how)
+    runs_on, end = await _fate_of_sibling(does, how)
     if asked == "whether it runs on":
         assert runs_on == (does != "had returned"), (
             f"its neighbour {how} and gather() raised: a sibling that {does} runs on: {runs_on}"
         )
     else:
         # If it were undetermined, the failure would make a difference.
-        assert after_a_failure != undisturbed, (
-            f"a sibling that {does} ends as {after_a_failure}, whether its neighbour {how} or not"
+        assert end != ENDS.get(does, "its value"), (
+            f"its neighbour {how} and gather() raised: a sibling that {does} ends with {end},"
+            " as it would have without that"
         )
 
 
@@ -314,11 +328,10 @@ RUN_ON = law(
 @RUN_ON.states("asyncio", expect=holds(), antecedents=("gather() raised",))
 @given(does=every(SIBLINGS), how=every(ERRORS))
 async def test_siblings_end_as_they_would_have_without_the_failure(does: str, how: str) -> None:
-    _, undisturbed = await _fate_of_sibling(does, None)
-    _, after_a_failure = await _fate_of_sibling(does, how)
-    assert after_a_failure == undisturbed, (
-        f"a sibling that {does} ends as {after_a_failure} when its neighbour {how},"
-        f" and as {undisturbed} otherwise"
+    _, end = await _fate_of_sibling(does, how)
+    assert end == ENDS.get(does, "its value"), (
+        f"its neighbour {how} and gather() raised: a sibling that {does} ends with {end},"
+        f" and with {ENDS.get(does, 'its value')} otherwise"
     )
 
 

@@ -170,3 +170,29 @@ def test_what_the_machine_does_not_give_is_told_in_one_line(
     assert (ran.returncode, ran.stdout) == (3, "")
     assert says in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
+
+
+@needs_a_shell
+def test_what_is_printed_can_be_pasted(tmp_path: Path) -> None:
+    (tmp_path / "my tests").mkdir()
+    (tmp_path / "my tests" / "conftest.py").write_text(
+        "import asyncio\n"
+        "class Loop(asyncio.SelectorEventLoop):\n"
+        "    def call_soon(self, callback, *args, context=None):\n"
+        "        raise ValueError('\\x1b[31m no')\n"
+        "def pytest_asyncio_loop_factories(config, item):\n"
+        '    return {"it\'s $HOME": Loop}\n'
+    )
+    spec = shlex.quote("my tests/conftest.py::it's $HOME")
+    line = f"conformance run LAW-LOOP-01 --loop {spec} --library asyncio --profile quick"
+    first = shell(line, tmp_path)
+    assert first.returncode == 1, first.stderr
+    assert "\x1b" not in first.stdout + first.stderr
+    lines = first.stdout.splitlines()
+    again = lines[lines.index("  again:") + 1].strip()
+    assert again.startswith("conformance run LAW-LOOP-01 ")
+    second = shell(again, tmp_path)
+    assert (second.returncode, second.stdout) == (1, first.stdout)
+    (record,) = (each for each in lines if each.startswith("    conformance deviations update"))
+    assert shell(record.strip(), tmp_path).returncode == 0
+    assert shell(f"{again} --deviations deviations.toml", tmp_path).returncode == 0

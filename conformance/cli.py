@@ -40,13 +40,14 @@ def _done(arguments: Sequence[str] | None, name: list[str]) -> int:
     from conformance.lacking import lacking
 
     try:
-        here = _working_directory()
-        if here is None:
+        if not _has_a_working_directory():
             say("conformance: the working directory is gone: change to one that is there")
             return NO_ANSWER
         from conformance.arguments import REFUSALS, parsed
+        from conformance.backends.interpreter import look_into_the_working_directory
 
-        _look_into(here)
+        # A loop of one's own is found where Python would find it.
+        look_into_the_working_directory()
         options = parsed(arguments)
         name.append(options.name)
         try:
@@ -79,19 +80,12 @@ def _done(arguments: Sequence[str] | None, name: list[str]) -> int:
         return NO_ANSWER
 
 
-def _working_directory() -> str | None:
+def _has_a_working_directory() -> bool:
     import os
 
     try:
-        return os.getcwd()
+        os.getcwd()
     except FileNotFoundError:
         # Much of what is imported would ask, and not take that.
-        return None
-
-
-def _look_into(folder: str) -> None:
-    """Let a loop of one's own be found where Python would find it."""
-    from conformance.backends.interpreter import looks_into_the_working_directory
-
-    if looks_into_the_working_directory() and folder not in sys.path:
-        sys.path.insert(0, folder)
+        return False
+    return True

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 NO_ASSERTIONS = "PYTHONOPTIMIZE"
@@ -22,12 +23,15 @@ def has_assertions() -> bool:
     return __debug__
 
 
+_added: list[str] = []
+
+
 def command(code: str, *arguments: str) -> list[str]:
     """The command line of a Python like this one that runs ``code`` with ``arguments``.
 
-    The module search path is this one's, at the end: ``code`` may import whatever can be here.
+    It imports from where this one does, but for what :func:`look_into_the_working_directory` added.
     """
-    path = [each for each in sys.path if isinstance(each, str)]
+    path = [each for each in sys.path if isinstance(each, str) and each not in _added]
     return [
         sys.executable,
         *_flags(),
@@ -42,10 +46,19 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != NO_ASSERTIONS}
 
 
-def looks_into_the_working_directory() -> bool:
-    """Whether Python is to import from the directory it is started in: not under ``-P`` or ``-I``."""
+def look_into_the_working_directory() -> None:
+    """Let modules be found in the working directory, before others; not under ``-P`` or ``-I``.
+
+    To be called when all that judging needs is imported: a ``queue.py`` that lies there is not meant.
+    """
     # 3.10 has no safe_path.
-    return not getattr(sys.flags, "safe_path", sys.flags.isolated)
+    if getattr(sys.flags, "safe_path", sys.flags.isolated):
+        return
+    with suppress(FileNotFoundError):  # it is gone
+        here = os.getcwd()
+        if here not in sys.path:
+            sys.path.insert(0, here)
+            _added.append(here)
 
 
 def _flags() -> list[str]:

@@ -142,8 +142,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     # What is imported may print.
     os.dup2(2, 1)
-    if interpreter.looks_into_the_working_directory():
-        sys.path.insert(0, os.getcwd())
+    interpreter.look_into_the_working_directory()
     what, spec = sys.argv[1:]
 
     def tell(**answer: Any) -> None:

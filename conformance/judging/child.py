@@ -68,8 +68,6 @@ def main() -> None:
     _end_with_the_parent()
     # A child of a background shell inherits "ignored", and then Ctrl-C claims would test nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if interpreter.looks_into_the_working_directory():
-        sys.path.insert(0, os.getcwd())
     # What the user's own pytest runs are told is not meant for this one.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
@@ -106,8 +104,11 @@ def _end_with_the_parent() -> None:
 def _judge(task: Task, events: TextIO, dumps: TextIO) -> int:
     import pytest
 
+    # What judging needs is imported before anything that lies about in the working directory can be.
+    from conformance.judging import growth, plugin, session, watch  # noqa: F401
     from conformance.judging.collect import claim_packages
 
+    interpreter.look_into_the_working_directory()
     arguments = [
         "--pyargs",
         *claim_packages(),

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 ASKS = """\
 import subprocess, sys
 sys.path.insert(0, {root!r})
-from conformance.backends.interpreter import command, environment, looks_into_the_working_directory
+from conformance.backends.interpreter import command, environment
 ran = subprocess.run(command({there!r}), env=environment(), stdout=subprocess.PIPE, text=True)
 print(ran.stdout, end='')
 print(False, {asked})
@@ -22,10 +22,7 @@ print(False, {asked})
 
 def here_and_there(asked: str, *flags: str, **variables: str) -> tuple[str, str]:
     """What ``asked`` is in a process with these flags, and in one that it starts, with ``__debug__``."""
-    there = (
-        "import sys; from conformance.backends.interpreter import looks_into_the_working_directory; "
-        f"print(__debug__, {asked})"
-    )
+    there = f"import sys; print(__debug__, {asked})"
     ran = subprocess.run(
         [sys.executable, *flags, "-c", ASKS.format(root=str(ROOT), asked=asked, there=there)],
         env={**os.environ, **variables},
@@ -81,9 +78,26 @@ def test_every_other_flag_is_the_same_there(flags: tuple[str, ...], asked: str) 
     assert there.removeprefix("True ") == here.removeprefix("False ")
 
 
-@pytest.mark.parametrize(("flags", "looks"), [((), "True"), (("-I",), "False"), (("-s",), "True")])
+@pytest.mark.parametrize(("flags", "looks"), [((), True), (("-I",), False), (("-s",), True)])
 def test_an_isolated_python_does_not_look_into_the_working_directory(
-    flags: tuple[str, ...], looks: str
+    flags: tuple[str, ...], looks: bool, tmp_path: Path
 ) -> None:
-    asked = "looks_into_the_working_directory()"
-    assert here_and_there(asked, *flags) == (f"False {looks}", f"True {looks}")
+    (tmp_path / "lying_about.py").touch()
+    code = (
+        "import sys, importlib.util\n"
+        f"sys.path[:] = [{str(ROOT)!r}, *filter(None, sys.path)]\n"
+        "from conformance.backends.interpreter import command, look_into_the_working_directory\n"
+        "look_into_the_working_directory()\n"
+        "print(importlib.util.find_spec('lying_about') is not None)\n"
+        # Where it is looked into when that is time, and not before.
+        f"print({str(tmp_path)!r} in command('')[-1])"
+    )
+    ran = subprocess.run(
+        [sys.executable, *flags, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == [str(looks), "False"]

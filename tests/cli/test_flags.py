@@ -126,3 +126,38 @@ def test_a_record_that_is_made_under_warnings_as_errors_is_the_same(tmp_path: Pa
         )
         assert ran.stderr == "", "a ResourceWarning of the supervisor's"
         assert verdicts(tmp_path / f"{name}.json") == verdicts(tmp_path / "plain.json")
+
+
+def test_what_lies_about_in_the_working_directory_is_not_taken_for_something_else(
+    tmp_path: Path,
+) -> None:
+    for name in ("queue", "random", "rich", "pytest", "hypothesis"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('it is not meant')\n")
+    (tmp_path / "mine.py").write_text("from asyncio import SelectorEventLoop as new_loop\n")
+    ran = subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-c",
+                "import sys; sys.path.remove(''); from conformance.cli import main; main()",
+            ),
+            *(
+                "run",
+                "NEST-03",
+                "--loop",
+                "mine:new_loop",
+                "--library",
+                "asyncio",
+                "--json",
+                "run.json",
+            ),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert len(verdicts(tmp_path / "run.json")) == 1

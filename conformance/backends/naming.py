@@ -99,7 +99,7 @@ def distribution(module: str) -> str | None:
             return None
         places = [*(found.submodule_search_locations or ()), found.origin]
         # One that is installed as it lies in its checkout may not be listed with its modules.
-        for name in dict.fromkeys([*metadata.packages_distributions().get(module, ()), module]):
+        for name in dict.fromkeys([*_listing(module), module]):
             with suppress(metadata.PackageNotFoundError):
                 package = metadata.distribution(name)
                 if any(
@@ -112,10 +112,21 @@ def distribution(module: str) -> str | None:
     return None
 
 
+def _listing(module: str) -> Iterator[str]:
+    """The distributions that list ``module`` among their modules."""
+    yield from metadata.packages_distributions().get(module, ())
+    if sys.version_info < (3, 11):
+        # It knows those alone that list their modules in a file of their own.
+        for package in metadata.distributions():
+            if any(file.parts[0] in (module, f"{module}.py") for file in package.files or ()):
+                yield package.metadata["Name"]
+
+
 def _roots(package: metadata.Distribution) -> Iterator[Path]:
-    """The folders that the files of ``package`` are in."""
+    """The folders that the files of ``package`` are in, and the checkout that it was installed from."""
     yield Path(str(package.locate_file(""))).resolve()
     told = json.loads(package.read_text("direct_url.json") or "{}")
     url = urlsplit(told.get("url", ""))
-    if url.scheme == "file" and told.get("dir_info", {}).get("editable"):
+    if url.scheme == "file" and "dir_info" in told:
+        # In the checkout, Python finds that one first.
         yield Path(url2pathname(url.path)).resolve()

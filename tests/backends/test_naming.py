@@ -90,6 +90,7 @@ def install(
     module: str = "mypkg",
     name: str = "My-Package",
     points: dict[str, str] | None = None,
+    checkout: Path | None = None,
     editable: bool = False,
 ) -> None:
     """Install ``module`` as the distribution ``name``, with these entry points."""
@@ -97,14 +98,15 @@ def install(
     info = packages / f"{name.replace('-', '_')}-1.5.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
-    if editable:
-        # As an installer leaves a checkout: the one file that is listed is not of the package.
-        write(place / "checkout", module)
-        (info / "RECORD").write_text(f"_{module}.pth,,\n")
-        url = (place / "checkout").as_uri()
-        told = {"url": url, "dir_info": {"editable": True}}
+    if checkout is not None:
+        # As an installer notes where a package came from.
+        write(checkout, module)
+        told = {"url": checkout.as_uri(), "dir_info": {"editable": True} if editable else {}}
         (info / "direct_url.json").write_text(json.dumps(told))
-        sys.path.append(str(place / "checkout"))
+    if editable:
+        # The one file that is listed is not of the package.
+        (info / "RECORD").write_text(f"_{module}.pth,,\n")
+        sys.path.append(str(checkout))
     else:
         write(packages, module)
         (info / "RECORD").write_text(f"{module}/__init__.py,,\n{module}/loops.py,,\n")
@@ -203,8 +205,14 @@ def test_two_of_no_package_are_written_out(place: Path) -> None:
 
 
 def test_a_checkout_that_is_installed_as_it_lies_is_a_package(place: Path) -> None:
-    install(place, name="mypkg", editable=True)
+    install(place, name="mypkg", checkout=place / "checkout", editable=True)
     assert list(by_name(["mypkg:new_event_loop"])) == ["asyncio+mypkg"]
+
+
+def test_a_package_is_one_in_its_own_checkout_too(place: Path) -> None:
+    install(place, checkout=place / "here")
+    (backend,) = by_name(["mypkg:new_event_loop"]).values()
+    assert (backend.name, backend.origin.package) == ("asyncio+mypkg", "My-Package 1.5")
 
 
 def test_a_module_here_is_not_of_a_package_of_the_same_name(place: Path) -> None:

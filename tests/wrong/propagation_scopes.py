@@ -172,7 +172,7 @@ WRONG = (
                     "LAW-NEST-14": "were to raise: [] did",
                     "LAW-DELIVER-02": "the checkpoint after it went through",
                     "LAW-DELIVER-08": "in a cancelled scope checkpoint() went through",
-                    "LAW-DELIVER-13": "raised 0 times",
+                    "LAW-DELIVER-13": "of these raised: 0",
                 },
             ),
             Wrong(

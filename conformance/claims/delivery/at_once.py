@@ -32,28 +32,25 @@ NOT_STARTED = "not started"
 STATES = (WAITING, JUST_COMPLETED, RUNNING, NOT_STARTED)
 
 
-NO_FUTURE = "no future was waited for"
-PENDING = "the future waited for was pending"
-DONE = "the future waited for was done"
-
-
-def the_future(waits: Watched) -> str:
-    """How it is now with the future that ``waits`` waits for, in asyncio."""
-    if not isinstance(waits.request, asyncio.Future):
-        return NO_FUTURE
-    return DONE if waits.request.done() else PENDING
+def is_done(waits: Watched) -> bool:
+    """Whether the future that is waited for is done, in asyncio."""
+    return bool(waits.requests) and waits.requests[-1].done()
 
 
 def what_is_ready(waits: Watched) -> str:
     """What is ready to run now: in trio that is counted, in asyncio the future says it."""
     if trio.lowlevel.in_trio_run():
         return f"tasks ready to run: {trio.lowlevel.current_statistics().tasks_runnable}"
-    return the_future(waits)
+    return f"the future that is waited for is done: {is_done(waits)}"
 
 
 HANDS_IT_ON = ("another task", "gather()")
 """What hands a cancel on, and is done only when those that it was handed to have run."""
-CANCELLED_WITHIN = f"cancelled while it was …: before the call {PENDING}, after it {DONE}"
+
+IS_DONE = "the future that is waited for is done"
+CANCELLED_WITHIN = (
+    f"cancelled while it was waiting (…): {IS_DONE}: False before the call, True after it"
+)
 
 
 @ONLY_A_MARK.states(
@@ -66,7 +63,7 @@ CANCELLED_WITHIN = f"cancelled while it was …: before the call {PENDING}, afte
             region=lambda state, wait: (
                 state in (WAITING, NOT_STARTED) and wait.name not in HANDS_IT_ON
             ),
-            message=CANCELLED_WITHIN,
+            message=CANCELLED_WITHIN.replace("waiting", "…"),
         ),
         refuted(
             "the future that the task waits for is cancelled within the call",
@@ -82,14 +79,14 @@ async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait)
         return  # only the clock could complete it
     waiting = await wait.new()
     waits = Watched(waiting.wait())
-    before = after = ""
+    before = after = False
 
     def cancel(task: asyncio.Task[None]) -> None:
         nonlocal before, after
         antecedent("cancelled while waiting" if state == WAITING else "cancelled in another state")
-        before = the_future(waits)
+        before = is_done(waits)
         task.cancel()
-        after = the_future(waits)
+        after = is_done(waits)
 
     async def body() -> None:
         if state == RUNNING:
@@ -101,13 +98,14 @@ async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait)
         await settle()
     if state == JUST_COMPLETED:
         waiting.complete()
-        while the_future(waits) == PENDING:
+        while not is_done(waits):
             await asyncio.sleep(0)
     if state != RUNNING:
         cancel(task)
     await asyncio.wait([task])
     assert before == after, (
-        f"cancelled while it was {state} ({wait.name}): before the call {before}, after it {after}"
+        f"cancelled while it was {state} ({wait.name}): the future that is waited for is done:"
+        f" {before} before the call, {after} after it"
     )
 
 
@@ -118,9 +116,10 @@ async def test_cancelling_a_task_changes_nothing_at_once(state: str, wait: Wait)
         "what waits in the scope is made ready to run within the call",
         region=lambda state: state == WAITING,
         message=(
-            CANCELLED_WITHIN,
-            "cancelled while it was …: before the call tasks ready to run: 0, after it tasks ready"
-            " to run: 1",
+            f"cancelled while it was waiting (…): before the call, {IS_DONE}: False; after it, {IS_DONE}:"
+            " True",
+            "cancelled while it was waiting (…): before the call, tasks ready to run: 0; after it, tasks"
+            " ready to run: 1",
         ),
     ),
     antecedents={"cancelled while waiting": 0.2, "cancelled in another state": 0.2},
@@ -155,12 +154,12 @@ async def test_cancelling_a_scope_changes_nothing_at_once(
             await settle(library)
         if state == JUST_COMPLETED:
             waiting.complete()
-            while what_is_ready(waits) == PENDING:
+            while not (trio.lowlevel.in_trio_run() or is_done(waits)):
                 await library.lowlevel.checkpoint()
         if state != RUNNING:
             cancel()
     assert before == after, (
-        f"cancelled while it was {state} ({wait.name}): before the call {before}, after it {after}"
+        f"cancelled while it was {state} ({wait.name}): before the call, {before}; after it, {after}"
     )
 
 

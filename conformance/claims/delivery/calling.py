@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given
@@ -43,14 +42,15 @@ THE_CALL = Claim(
 )
 @given(with_the_task=flags())
 async def test_asyncio_cancel_cancels(with_the_task: bool) -> None:
+    antecedent("the function was looked for")
+    cancel = getattr(asyncio, "cancel", None)
+    assert cancel is not None, "the module asyncio has no function called cancel"
+
     async def body() -> None:
-        if not with_the_task and cancel is not None:
+        if not with_the_task:
             cancel()
         await asyncio.sleep(3600)
 
-    antecedent("the function was looked for")
-    cancel: Callable[..., object] | None = getattr(asyncio, "cancel", None)
-    assert cancel is not None, "the module asyncio has no function called cancel"
     task = asyncio.create_task(body())
     await settle()
     if with_the_task:
@@ -74,10 +74,13 @@ async def test_asyncio_cancel_cancels(with_the_task: bool) -> None:
 @given(with_the_scope=flags())
 async def test_the_library_has_a_function_that_cancels(library: Any, with_the_scope: bool) -> None:
     antecedent("the function was looked for")
-    cancel: Callable[..., object] | None = getattr(library, "cancel", None)
+    cancel = getattr(library, "cancel", None)
     assert cancel is not None, f"the module {library.__name__} has no function called cancel"
     with library.CancelScope() as scope:
-        cancel(scope) if with_the_scope else cancel()
+        if with_the_scope:
+            cancel(scope)
+        else:
+            cancel()
         await library.sleep(1)
     assert scope.cancelled_caught, f"{library.__name__}.cancel() did not cancel the scope"
 

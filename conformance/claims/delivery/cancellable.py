@@ -141,10 +141,10 @@ async def test_a_task_can_be_cancelled_exactly_if_it_suspends(
     await asyncio.wait([task])
     if accepted:
         antecedent("it was cancelled")
-        assert task.cancelled() is has_a_point, (
-            f"a coroutine with {wait.name if wait else 'no await'}, cancelled {instant.name}:"
-            f" task.cancelled() is {task.cancelled()}"
-        )
+    assert not accepted or task.cancelled() is has_a_point, (
+        f"a coroutine with {wait.name if wait else 'no await'}, cancelled {instant.name}:"
+        f" task.cancelled() is {task.cancelled()}"
+    )
 
 
 @CANCELLABLE.states("anyio", "trio", expect=holds(), antecedents=("it was cancelled",))
@@ -193,10 +193,10 @@ async def test_a_scope_can_be_cancelled_exactly_if_it_has_a_checkpoint(
             complete()
     if cancelled:
         antecedent("it was cancelled")
-        assert scope.cancelled_caught is has_a_point, (
-            f"a scope with {wait.name if wait else 'no await'}, cancelled {instant.name}:"
-            f" cancelled_caught is {scope.cancelled_caught}"
-        )
+    assert not cancelled or scope.cancelled_caught is has_a_point, (
+        f"a scope with {wait.name if wait else 'no await'}, cancelled {instant.name}:"
+        f" cancelled_caught is {scope.cancelled_caught}"
+    )
 
 
 HANDED_ON = law(
@@ -409,4 +409,4 @@ async def test_a_scope_is_cancelled_at_a_receive(library: Any, items: int, by_it
                 return  # there was an item, and nobody cancelled
         scope.cancel()
     antecedent("cancelled at the receive()")
-    assert not went_through, f"receive() with {items} items waiting was not interrupted"
+    assert not went_through, f"receive(), items waiting: {items}, was not interrupted"

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from typing import Any
 
 import trio
@@ -228,34 +229,29 @@ SILENT = Claim(
 
 
 @contextmanager
-def log() -> Iterator[list[str]]:
-    """What asyncio and trio log meanwhile."""
-    messages: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            messages.append(record.getMessage())
-
-    handler = Keep()
-    loggers = [logging.getLogger(name) for name in ("asyncio", "anyio", "trio")]
-    for logger in loggers:
-        logger.addHandler(handler)
+def log() -> Iterator[list[logging.LogRecord]]:
+    """What asyncio or trio logs meanwhile."""
+    logger = logging.getLogger("trio" if trio.lowlevel.in_trio_run() else "asyncio")
+    handler = BufferingHandler(capacity=1000)
+    logger.addHandler(handler)
     try:
-        yield messages
+        yield handler.buffer
     finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
+        logger.removeHandler(handler)
 
 
 async def set_debug_mode(debug: bool) -> None:
-    """Turn asyncio's debug mode on or off, where asyncio runs; every step is slow to it."""
+    """Turn asyncio's debug mode on or off, where asyncio runs; every step is slow to it.
+
+    No claim looks at a clock: what takes any time at all counts as slow.  All loops have an attribute
+    for that.
+    """
     if trio.lowlevel.in_trio_run():
         return
     loop = asyncio.get_running_loop()
     loop.set_debug(debug)
-    # No claim looks at a clock: what takes any time at all counts as slow.
-    loop.slow_callback_duration = 0.0  # all loops have it
-    await asyncio.sleep(0)  # it is for the steps that begin from now on
+    loop.slow_callback_duration = 0.0
+    await asyncio.sleep(0)
 
 
 DEBUG_LOGS = "in debug mode, asyncio logs every step that takes longer than slow_callback_duration"
@@ -288,15 +284,17 @@ async def test_a_computing_task_goes_on_in_silence(
             steps.append(step)
 
     await set_debug_mode(debug)
-    with log() as messages:
+    with log() as records:
         task = asyncio.ensure_future(compute())
         if awaited:
             await asyncio.wait([task])
         del task
         await settle()
         gc.collect(0)
-    assert steps == list(range(length)), f"of {length} steps it took {len(steps)}"
-    assert not messages, f"the log says: {messages[0].split(' ')[0]} ..."
+    assert steps == list(range(length)), (
+        f"it was to take the steps {list(range(length))}, and took {steps}"
+    )
+    assert not records, f"the log says: {records[0].getMessage().split()[0]} ..."
 
 
 @SILENT.states(
@@ -326,12 +324,14 @@ async def test_a_computing_scope_goes_on_in_silence(
                 steps.append(step)
 
     await set_debug_mode(debug)
-    with log() as messages:
+    with log() as records:
         async with open_group(library) as group:
             group.start_soon(compute)
         await settle(library)
-    assert steps == list(range(length)), f"of {length} steps it took {len(steps)}"
-    assert not messages, f"the log says: {messages[0].split(' ')[0]} ..."
+    assert steps == list(range(length)), (
+        f"it was to take the steps {list(range(length))}, and took {steps}"
+    )
+    assert not records, f"the log says: {records[0].getMessage().split()[0]} ..."
 
 
 SLOW_STEPS_ARE_LOGGED = law(
@@ -346,14 +346,15 @@ SLOW_STEPS_ARE_LOGGED = law(
 NO_DEBUG_MODE = "trio has no debug mode that logs slow steps"
 
 
-def check_the_slow_steps(messages: list[str], debug: bool, steps: int) -> None:
+def check_the_slow_steps(records: list[logging.LogRecord], debug: bool, steps: int) -> None:
     """Whether the log has just those ``steps`` of compute() that the loop called."""
+    messages = [record.getMessage() for record in records]
     slow = [message for message in messages if message.startswith("Executing")]
     if debug:
         antecedent("debug mode")
         ours = [text for text in slow if text.startswith("Executing <Task") and "compute" in text]
         assert len(ours) == steps, (
-            f"in debug mode, {steps} steps took too long, and {len(ours)} of them were logged"
+            f"in debug mode, every step ({steps}) took too long, and {len(ours)} of them were logged"
         )
     else:
         assert not slow, f"outside debug mode the log says: {slow[0].split(' ')[0]} ..."
@@ -377,12 +378,12 @@ async def test_slow_steps_are_logged_in_debug_mode(
 
     creating_is_over = False
     await set_debug_mode(debug)
-    with log() as messages:
+    with log() as records:
         task = asyncio.ensure_future(compute())
         creating_is_over = True
         await asyncio.wait([task])
         await turns(1)
-    check_the_slow_steps(messages, debug, steps - first_step_at_once)
+    check_the_slow_steps(records, debug, steps - first_step_at_once)
 
 
 @SLOW_STEPS_ARE_LOGGED.states(
@@ -409,12 +410,12 @@ async def test_slow_steps_in_a_scope_are_logged_in_debug_mode(
 
     creating_is_over = False
     await set_debug_mode(debug)
-    with log() as messages:
+    with log() as records:
         async with open_group(library) as group:
             group.start_soon(compute)
             creating_is_over = True
         await turns(1)
-    check_the_slow_steps(messages, debug, steps - first_step_at_once)
+    check_the_slow_steps(records, debug, steps - first_step_at_once)
 
 
 SLOW_STEPS_ARE_LOGGED.not_applicable(

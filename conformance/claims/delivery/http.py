@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from hypothesis import given
@@ -35,7 +35,6 @@ STAGES = (
     "at the third turn",
     "at the ninth turn",
 )
-TURNS = {"at the first turn": 1, "at the third turn": 3, "at the ninth turn": 9}
 
 NOT_ON_TRIO = {"trio": "aiohttp needs an event loop of asyncio's"}
 NO_GET = refuted(
@@ -44,88 +43,88 @@ NO_GET = refuted(
 )
 
 
-class SlowServer:
-    """Answers no request to its end: ``reached`` is set at its ``stage``, ``url`` says where it is."""
-
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
-        self.reached = asyncio.Event()
-        self.closing = asyncio.Event()
-        self.url = ""
-
-    async def respond(self, request: Any) -> Any:
-        from aiohttp import web
-
-        response = web.StreamResponse()
-        if self.stage == "within the response":
-            await response.prepare(request)
-            await response.write(b"some of it")
-        self.reached.set()
-        await self.closing.wait()
-        return response
-
-    async def until_the_instant(self) -> None:
-        """Wait until it is time to cancel."""
-        if self.stage in TURNS:
-            await turns(TURNS[self.stage])
-        else:
-            await self.reached.wait()
-
-
 @asynccontextmanager
-async def slow_server(stage: str) -> AsyncIterator[SlowServer]:
-    """A server on loopback, at a port of the system's choice."""
+async def slow_server(
+    stage: str, reached: asyncio.Event, closing: asyncio.Event
+) -> AsyncIterator[str]:
+    """A server on loopback, as its URL.
+
+    A request sets ``reached`` when it has reached ``stage``, and is answered when ``closing`` is set.
+    """
     from aiohttp import web
 
-    server = SlowServer(stage)
+    async def respond(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if stage == "within the response":
+            await response.prepare(request)
+            await response.write(b"some of it")
+        reached.set()
+        await closing.wait()
+        return response
+
     application = web.Application()
-    application.router.add_get("/", server.respond)
+    application.router.add_get("/", respond)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
+        # At a port of the system's choice.
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
-        server.url = f"http://{host}:{port}/"
-        yield server
+        yield f"http://{host}:{port}/"
     finally:
-        server.closing.set()
+        closing.set()
         await runner.cleanup()
 
 
-async def request(get: Any, url: str) -> bytes:
-    async with get(url) as response:
-        return bytes(await response.read())
+async def until_the_instant(stage: str, reached: asyncio.Event) -> None:
+    """Wait until it is time to cancel."""
+    if stage == "at the first turn":
+        await turns(1)
+    elif stage == "at the third turn":
+        await turns(3)
+    elif stage == "at the ninth turn":
+        await turns(9)
+    else:
+        await reached.wait()
 
 
 async def cancel_a_task(get: Any, stage: str) -> bool:
     """Whether a task that makes this request, cancelled at ``stage``, ends as cancelled."""
-    async with slow_server(stage) as server:
-        task = asyncio.ensure_future(request(get, server.url))
-        await server.until_the_instant()
+    reached, closing = asyncio.Event(), asyncio.Event()
+
+    async def request(url: str) -> None:
+        async with get(url) as response:
+            await response.read()
+
+    async with slow_server(stage, reached, closing) as url:
+        task = asyncio.ensure_future(request(url))
+        await until_the_instant(stage, reached)
         task.cancel()
         await turns(MANY)
-        server.closing.set()  # answers a request that the cancel did not end
+        # A request that the cancel did not end is answered.
+        closing.set()
         await asyncio.wait([task])
-        return task.cancelled()
+    return task.cancelled()
 
 
 async def cancel_a_scope(library: Any, get: Any, stage: str) -> bool:
     """Whether a scope that makes this request, cancelled at ``stage``, ends as cancelled."""
+    reached, closing = asyncio.Event(), asyncio.Event()
     scope = library.CancelScope()
 
-    async def child() -> None:
-        with scope:
-            try:
-                await request(get, server.url)
-            except Exception:  # it ended otherwise, and the scope will have caught nothing
-                pass
+    async def request(url: str) -> None:
+        # If it ends otherwise, the scope will have caught nothing.
+        with scope, suppress(Exception):
+            async with get(url) as response:
+                await response.read()
 
-    async with slow_server(stage) as server, library.create_task_group() as group:
-        group.start_soon(child)
-        await server.until_the_instant()
+    async with slow_server(stage, reached, closing) as url, library.create_task_group() as group:
+        group.start_soon(request, url)
+        await until_the_instant(stage, reached)
         scope.cancel()
         await turns(MANY)
-        server.closing.set()  # answers a request that the cancel did not end
+        # A request that the cancel did not end is answered.
+        closing.set()
     return bool(scope.cancelled_caught)
 
 

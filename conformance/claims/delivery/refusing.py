@@ -103,6 +103,7 @@ async def test_a_task_that_refuses_runs_to_its_own_end(
 async def test_a_scope_that_refuses_runs_to_its_own_end(
     library: Any, instant: Instant, wait: ScopedWait, refusals: int
 ) -> None:
+    """All exceptions are caught: in trio a nursery raises Cancelled in a group."""
     waiting = [await wait.of(library).new() for _ in range(refusals)]
     scope = library.CancelScope()
     refused = 0
@@ -114,7 +115,7 @@ async def test_a_scope_that_refuses_runs_to_its_own_end(
             for each in waiting:
                 try:
                     await each.wait()
-                except BaseException:  # in trio, a nursery raises Cancelled in a group
+                except BaseException:
                     refused += 1
             ended_by_itself = True
 

@@ -38,7 +38,7 @@ BETWEEN_STEPS = "a callback between two steps"
     expect=refuted(
         "cancelled() says how a task ended: to code that still runs it says False",
         region=lambda way, who: way == ASKS and who != BETWEEN_STEPS,
-        message="a loop that asks went on after cancel(), for so many steps: …",
+        message="a loop that asks took steps after cancel(): …",
     ),
     antecedents=("cancelled within the loop",),
 )
@@ -80,7 +80,7 @@ async def test_a_loop_reacts_if_it_awaits_or_asks(
 
     await asyncio.wait([asyncio.ensure_future(loop())])
     assert not steps_after_the_cancel, (
-        f"a loop that {way} went on after cancel(), for so many steps: {steps_after_the_cancel}"
+        f"a loop that {way} took steps after cancel(): {steps_after_the_cancel}"
     )
 
 
@@ -102,7 +102,7 @@ async def test_a_loop_in_a_scope_reacts_if_it_awaits_or_asks(
                 antecedent("cancelled within the loop")
                 scope.cancel()
     assert not steps_after_the_cancel, (
-        f"a loop that {way} went on after cancel(), for so many steps: {steps_after_the_cancel}"
+        f"a loop that {way} took steps after cancel(): {steps_after_the_cancel}"
     )
 
 
@@ -186,6 +186,7 @@ async def test_cancelled_is_said_at_the_end(
 async def test_cancelled_caught_is_said_at_the_end(
     library: Any, wait: ScopedWait, swallows: bool, cancelled: bool, depth: int
 ) -> None:
+    """All exceptions are caught: in trio a nursery raises Cancelled in a group."""
     waiting = await wait.of(library).new()
     said_before_the_end: list[bool] = []
 
@@ -196,7 +197,7 @@ async def test_cancelled_caught_is_said_at_the_end(
         said_before_the_end.append(scope.cancelled_caught)
         try:
             await waiting.wait()
-        except BaseException:  # in trio, a nursery raises Cancelled in a group
+        except BaseException:
             said_before_the_end.append(scope.cancelled_caught)
             if not swallows:
                 raise

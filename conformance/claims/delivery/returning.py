@@ -48,38 +48,42 @@ async def whoever_cancelled_is_told(who: str, waiting: Waiting, returns: bool) -
                 raise
         return "half a result"
 
-    async def in_a_group() -> None:
+    async def task_group() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(body())
             await settle()
             if who == FAILING_GROUP:
                 group.create_task(fail())
 
+    async def gather() -> None:
+        await asyncio.gather(body())
+
+    told = False
     if who == WAIT_FOR:
         try:
             await asyncio.wait_for(body(), SOON)
         except asyncio.TimeoutError:
-            return True
-        return False
-    if who == TIMEOUT:
+            told = True
+    elif who == TIMEOUT:
         try:
             async with asyncio.timeout(SOON):
                 await body()
         except asyncio.TimeoutError:
-            return True
-        return False
-    task: asyncio.Future[Any] = asyncio.ensure_future(
-        asyncio.wait_for(asyncio.gather(body()), None)
-        if who == GATHER
-        else body()
-        if who == CALLER
-        else in_a_group()
-    )
-    await turns(2 * MANY)
-    if who != FAILING_GROUP:
-        task.cancel()
-    await asyncio.wait([task])
-    return task.cancelled() or task.exception() is not None
+            told = True
+    else:
+        task: asyncio.Future[Any]
+        if who == GATHER:
+            task = asyncio.ensure_future(gather())
+        elif who == CALLER:
+            task = asyncio.ensure_future(body())
+        else:
+            task = asyncio.ensure_future(task_group())
+        await turns(2 * MANY)
+        if who != FAILING_GROUP:
+            task.cancel()
+        await asyncio.wait([task])
+        told = task.cancelled() or task.exception() is not None
+    return told
 
 
 @RETURNING.states(
@@ -108,47 +112,50 @@ SCOPED_CANCELLERS = (FAIL_AFTER, MOVE_ON_AFTER, A_SCOPE, FAILING_GROUP)
 async def whoever_cancelled_the_scope_is_told(
     library: Any, who: str, waiting: Waiting, returns: bool
 ) -> bool:
-    """Whether ``who``, who cancels a body that waits, sees that it was cancelled."""
+    """Whether ``who``, who cancels a body that waits, sees that it was cancelled.
+
+    The body catches all exceptions: in trio a nursery raises Cancelled in a group.
+    """
 
     async def body() -> None:
         try:
             await waiting.wait()
-        except BaseException:  # in trio, a nursery raises Cancelled in a group
+        except BaseException:
             antecedent("the cancellation was caught")
             if not returns:
                 raise
 
+    async def in_a_scope() -> None:
+        with scope:
+            await body()
+
+    told = False
     if who == FAIL_AFTER:
         try:
             with library.fail_after(SOON):
                 await body()
         except getattr(library, "TooSlowError", TimeoutError):
-            return True
-        return False
-    if who == MOVE_ON_AFTER:
+            told = True
+    elif who == MOVE_ON_AFTER:
         with library.move_on_after(SOON) as scope:
             await body()
-        return bool(scope.cancelled_caught)
-    if who == FAILING_GROUP:
+        told = scope.cancelled_caught
+    elif who == FAILING_GROUP:
         try:
             async with open_group(library) as group:
                 group.start_soon(body)
                 await settle(library)
                 group.start_soon(fail)
         except Exception:
-            return True
-        return False
-    scope = library.CancelScope()
-
-    async def in_a_scope() -> None:
-        with scope:
-            await body()
-
-    async with open_group(library) as group:
-        group.start_soon(in_a_scope)
-        await settle(library)
-        scope.cancel()
-    return bool(scope.cancelled_caught)
+            told = True
+    else:
+        scope = library.CancelScope()
+        async with open_group(library) as group:
+            group.start_soon(in_a_scope)
+            await settle(library)
+            scope.cancel()
+        told = scope.cancelled_caught
+    return told
 
 
 @RETURNING.states(

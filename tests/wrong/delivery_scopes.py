@@ -89,7 +89,7 @@ WRONG = (
         library="anyio",
         patch=lambda: group_drops_late_children(anyio_on_asyncio.TaskGroup),
         breaks="group",
-        says={"LAW-DELIVER-04": "0 took a first step"},
+        says={"LAW-DELIVER-04": "that took a first step: 0"},
     ),
     Wrong(
         "trio does not start children of a cancelled scope",

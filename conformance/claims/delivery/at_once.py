@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import trio
@@ -186,18 +187,19 @@ async def test_cancelling_a_task_cancels_the_future_at_once(
 ) -> None:
     future = asyncio.get_running_loop().create_future()
 
-    async def wait(through: tuple[str, ...]) -> None:
-        if not through:
-            await future
-        elif through[0] == "a coroutine":
-            await wait(through[1:])
-        elif through[0] == "a task":
-            await asyncio.ensure_future(wait(through[1:]))
-        else:
-            await asyncio.gather(wait(through[1:]))
+    async def wait(inner: Awaitable[object]) -> None:
+        await inner
 
-    bystanders = [asyncio.ensure_future(wait(())) for _ in range(others)]
-    task = asyncio.ensure_future(wait(between))
+    inner: Awaitable[object] = future
+    for each in reversed(between):
+        if each == "a coroutine":
+            inner = wait(inner)
+        elif each == "a task":
+            inner = asyncio.ensure_future(wait(inner))
+        else:
+            inner = asyncio.gather(inner)
+    task = asyncio.ensure_future(wait(inner))
+    bystanders = [asyncio.ensure_future(wait(future)) for _ in range(others)]
     await settle()
     antecedent("cancelled while waiting")
     task.cancel()
@@ -205,7 +207,9 @@ async def test_cancelling_a_task_cancels_the_future_at_once(
     if not at_once:
         future.set_result(None)
     await asyncio.wait([task, *bystanders])
-    assert at_once, f"through {between or 'nothing'}: after cancel() the future was not cancelled"
+    assert at_once, (
+        f"through {', '.join(between) or 'nothing'}: after cancel() the future was not cancelled"
+    )
     if others:
         antecedent("others wait for it too")
     assert all(bystander.cancelled() for bystander in bystanders), (

@@ -230,11 +230,12 @@ async def test_a_cancel_is_handed_on_to_the_awaited_task(
             raise
         return "it was not cancelled"
 
-    async def outer(levels: int) -> str:
-        inner = outer(levels - 1) if levels > 1 else innermost()
-        return await asyncio.ensure_future(inner)
+    async def outer(inner: asyncio.Future[str]) -> str:
+        return await inner
 
-    task = asyncio.ensure_future(outer(depth))
+    task = asyncio.ensure_future(innermost())
+    for _ in range(depth):
+        task = asyncio.ensure_future(outer(task))
     await settle()
     task.cancel()
     await asyncio.wait([task])
@@ -244,16 +245,15 @@ async def test_a_cancel_is_handed_on_to_the_awaited_task(
         f"the outermost of {depth + 1} tasks that await one another was cancelled, and the"
         " innermost was not"
     )
-    seen = (
-        "raise it"
-        if task.cancelled()
-        else "fail"
-        if isinstance(task.exception(), KeyError)
-        else "return"
-    )
+    if task.cancelled():
+        seen = "raise it"
+    elif isinstance(task.exception(), KeyError):
+        seen = "fail"
+    else:
+        seen = "return"
     assert seen == answer, (
-        f"the innermost of {depth} tasks answered its cancel with {answer!r}; the cancelled one"
-        f" ended with {seen!r}"
+        f"the innermost of {depth + 1} tasks that await one another answered its cancel with"
+        f" {answer!r}; the cancelled one ended with {seen!r}"
     )
 
 

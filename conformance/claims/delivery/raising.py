@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 from hypothesis import given
@@ -248,20 +249,15 @@ async def test_a_cancelled_scope_raises_at_every_checkpoint(
     went_through = False
     scope = library.CancelScope()
 
-    async def inner(levels: int) -> None:
-        nonlocal went_through
-        if levels:
-            with library.CancelScope():
-                return await inner(levels - 1)
-        await waiting.wait()
-        went_through = True
-
     if before:
         scope.cancel()
-    with scope:
+    with scope, ExitStack() as inner:
+        for _ in range(depth):
+            inner.enter_context(library.CancelScope())
         if not before:
             scope.cancel()
-        await inner(depth)
+        await waiting.wait()
+        went_through = True
     if wait in SCOPED_READY:
         antecedent(
             "a checkpoint with nothing to wait for"

@@ -227,13 +227,16 @@ async def test_a_child_of_a_cancelled_scope_runs_to_its_first_checkpoint(
         if started:
             raise NotApplicable("an eager child takes its first step as it is created")
         antecedent("the scope was cancelled before the first step")
-        group.cancel_scope.cancel()
+        if not already_cancelled:
+            group.cancel_scope.cancel()
     has_a_checkpoint = wait is not None and wait.suspends
     assert started == siblings + 1, (
-        f"{siblings + 1} children were started in a cancelled scope, and {started} took a first step"
+        f"children that were started in a cancelled scope: {siblings + 1}; that took a first step:"
+        f" {started}"
     )
     assert got_through == (0 if has_a_checkpoint else siblings + 1), (
-        f"children that await {wait.name if wait else 'nothing'}: {got_through} got past it"
+        f"children that await {wait.name if wait else 'nothing'}: {siblings + 1}; that got past it:"
+        f" {got_through}"
     )
 
 

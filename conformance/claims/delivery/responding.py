@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -190,10 +191,17 @@ async def test_cancelled_caught_is_said_at_the_end(
     waiting = await wait.of(library).new()
     said_before_the_end: list[bool] = []
 
-    async def inner(levels: int) -> None:
-        if levels:
-            with library.CancelScope():
-                return await inner(levels - 1)
+    with library.CancelScope() as scope, ExitStack() as inner:
+        for _ in range(depth):
+            inner.enter_context(library.CancelScope())
+        if cancelled:
+            scope.cancel()
+            antecedent("asked after the cancel, before the end")
+        elif wait.name in ("sleep", "sleep_forever"):
+            # Nothing else ends these.
+            scope.cancel()
+        elif wait in SCOPED_PENDING:
+            waiting.complete()
         said_before_the_end.append(scope.cancelled_caught)
         try:
             await waiting.wait()
@@ -203,17 +211,7 @@ async def test_cancelled_caught_is_said_at_the_end(
                 raise
         finally:
             said_before_the_end.append(scope.cancelled_caught)
-
-    with library.CancelScope() as scope:
-        if cancelled:
-            scope.cancel()
-            antecedent("asked after the cancel, before the end")
-        elif wait.suspends and wait in SCOPED_PENDING:
-            waiting.complete()
-            if wait.name in ("sleep", "sleep_forever"):
-                scope.cancel()  # nothing else ends these
-        await inner(depth)
-    came_out = scope.cancel_called and not swallows and wait.suspends
+    came_out = wait.suspends and not swallows and scope.cancel_called
     if came_out:
         antecedent("ended as cancelled")
     assert not any(said_before_the_end), "cancelled_caught was True before the scope was left"

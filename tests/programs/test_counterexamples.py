@@ -12,7 +12,8 @@ from conformance.programs.cases import Case
 from conformance.programs.reference import run as reference
 from conformance.programs.reference.rules import rules_here
 from conformance.programs.schedule import CancelTask, Complete, Pass, Schedule
-from conformance.programs.script import Style, program_script
+from conformance.scripts.program import program_script
+from conformance.scripts.style import Style
 from conformance.programs.syntax import (
     Compute,
     Gather,

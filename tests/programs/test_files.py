@@ -20,7 +20,8 @@ from conformance.programs.generate import contests, missing, programs
 from conformance.programs.reference import run as reference
 from conformance.programs.reference.rules import rules_here
 from conformance.programs.schedule import Shutdown
-from conformance.programs.script import Style, program_script
+from conformance.scripts.program import program_script
+from conformance.scripts.style import Style
 from conformance.programs.syntax import (
     AsCompleted,
     Program,

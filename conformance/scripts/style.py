@@ -55,7 +55,7 @@ class Style:
     def modules(self) -> set[str]:
         """The modules that :meth:`loop` and :meth:`run` need."""
         if self.on_trio:
-            return {self.library, "sys"}
+            return {self.library}
         needed = {self.library, "pkgutil", "sys"}
         if self.style == "eager":
             needed.add("asyncio")

@@ -12,8 +12,6 @@ from conformance.programs.cases import Case
 from conformance.programs.reference import run as reference
 from conformance.programs.reference.rules import rules_here
 from conformance.programs.schedule import CancelTask, Complete, Pass, Schedule
-from conformance.scripts.program import program_script
-from conformance.scripts.style import Style
 from conformance.programs.syntax import (
     Compute,
     Gather,
@@ -29,6 +27,8 @@ from conformance.programs.syntax import (
     Yield,
 )
 from conformance.programs.trace import Trace, printed, trace_of
+from conformance.scripts.program import program_script
+from conformance.scripts.style import Style
 from conformance.verdict import Verdict
 from tests.programs.counterexamples import judged, lines_of_code
 from tests.wrong.kit import Wrong

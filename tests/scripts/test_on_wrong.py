@@ -37,7 +37,9 @@ A_TENTH = [
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it runs in a fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize(("wrong", "law"), A_TENTH, ids=[f"{law}-{wrong}" for wrong, law in A_TENTH])
+@pytest.mark.parametrize(
+    ("wrong", "law"), A_TENTH, ids=[f"{law}-{wrong}" for wrong, law in A_TENTH]
+)
 def test_the_script_says_so_on_the_wrong_runtime(
     wrong: Wrong, law: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

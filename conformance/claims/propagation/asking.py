@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from hypothesis import given
 
@@ -57,52 +58,58 @@ async def ask_in_asyncio(
     depth: int,
     wait: Wait,
     instant: Instant,
-    question: Callable[[asyncio.Task[None]], object],
+    question: Callable[[Any], object],
+    *,
     cancels: int = 1,
+    hand_down: bool = False,
 ) -> list[tuple[int, object]]:
     """Ask ``question`` of the task at ``place``: how often it was cancelled by then, the answer.
 
-    The one who asks waits ``depth`` awaits down, and is cancelled ``cancels`` times.
+    The one who asks waits ``depth`` awaits down, and is cancelled ``cancels`` times; with
+    ``hand_down`` the task is passed to it as a parameter, and asked.
     """
     requests = 0
     answers: list[tuple[int, object]] = []
     waiting = await wait.new()
 
-    def ask() -> None:
+    def ask(handed: asyncio.Task[None] | None) -> None:
         if requests:
             antecedent("asked after the cancel")
-        answers.append((requests, question(running_task())))
+        answers.append((requests, question(handed)))
 
     def cancel(task: asyncio.Task[None]) -> None:
         nonlocal requests
         for _ in range(cancels):
             requests += task.cancel()
 
-    async def layer(below: int) -> None:
+    async def layer(below: int, handed: asyncio.Task[None] | None) -> None:
         if below:
             try:
-                return await layer(below - 1)
+                return await layer(below - 1, handed)
             finally:
                 if place == "after the cleanup, in an outer layer" and below == 1:
-                    ask()
+                    ask(handed)
         if place == "at the beginning":
-            ask()
+            ask(handed)
         if place == "between the cancel and the next await":
             cancel(running_task())
-            ask()
+            ask(handed)
         try:
             await waiting.wait()
         except asyncio.CancelledError:
             if place == "in the handler":
-                ask()
+                ask(handed)
             if place != "after swallowing the exception":
                 raise
-            ask()
+            ask(handed)
         finally:
             if place == "in the cleanup":
-                ask()
+                ask(handed)
 
-    task = asyncio.create_task(layer(depth))
+    async def outermost() -> None:
+        await layer(depth, running_task() if hand_down else None)
+
+    task = asyncio.create_task(outermost())
     await cancel_at(instant, lambda: cancel(task), waiting.complete)
     await asyncio.wait([task])
     return answers
@@ -123,44 +130,44 @@ async def ask_in_a_scope(
     async with open_group(library) as group:
         requested = False
 
-        def ask() -> None:
+        def ask(handed: Any) -> None:
             if requested:
                 antecedent("asked after the cancel")
-            answers.append((requested, question(group.cancel_scope)))
+            answers.append((requested, question(handed)))
 
         def cancel() -> None:
             nonlocal requested
             requested = True
             group.cancel_scope.cancel()
 
-        async def layer(below: int) -> None:
+        async def layer(below: int, handed: Any) -> None:
             if below:
                 try:
-                    return await layer(below - 1)
+                    return await layer(below - 1, handed)
                 finally:
                     if place == "after the cleanup, in an outer layer" and below == 1:
-                        ask()
+                        ask(handed)
             if place == "at the beginning":
-                ask()
+                ask(handed)
             if place == "between the cancel and the next await":
                 cancel()
-                ask()
+                ask(handed)
             try:
                 await waiting.wait()
             except BaseException:  # trio's nursery raises its child's Cancelled in a group
                 if place == "in the handler":
-                    ask()
+                    ask(handed)
                 if place != "after swallowing the exception":
                     raise
-                ask()
+                ask(handed)
             finally:
                 if place == "in the cleanup":
-                    ask()
+                    ask(handed)
                 if place == "in a shielded cleanup":
                     with library.CancelScope(shield=True):
-                        ask()
+                        ask(handed)
 
-        group.start_soon(layer, depth)
+        group.start_soon(layer, depth, group.cancel_scope)
         await cancel_at(
             instant,
             cancel,
@@ -229,11 +236,11 @@ SAID_FALSE = "asked …, after the cancel: current_task().cancelled() said False
 async def test_asking_cancelled_tells_of_the_cancel(
     place: str, depth: int, wait: Wait, instant: Instant
 ) -> None:
-    for requests, answer in await ask_in_asyncio(
-        place, depth, wait, instant, lambda task: task.cancelled()
+    for count, answer in await ask_in_asyncio(
+        place, depth, wait, instant, lambda _: running_task().cancelled()
     ):
-        assert answer == (requests > 0), (
-            f"asked {place}, {'after the cancel' if requests else 'before any cancel'}:"
+        assert answer == (count > 0), (
+            f"asked {place}, {'after the cancel' if count else 'before any cancel'}:"
             f" current_task().cancelled() said {answer}"
         )
 
@@ -261,7 +268,7 @@ NOT_SHIELDED = "Code in a shield inside the cancelled scope is told that it is n
 async def test_asking_anyios_task_tells_of_the_cancel(
     library: ModuleType, place: str, depth: int, wait: Wait, instant: Instant
 ) -> None:
-    for requested, answer in await ask_in_a_scope(
+    for was_cancelled, answer in await ask_in_a_scope(
         library,
         place,
         depth,
@@ -269,8 +276,8 @@ async def test_asking_anyios_task_tells_of_the_cancel(
         instant,
         lambda scope: library.get_current_task().has_pending_cancellation(),
     ):
-        assert answer == requested, (
-            f"asked {place}, {'after the cancel' if requested else 'before any cancel'}:"
+        assert answer == was_cancelled, (
+            f"asked {place}, {'after the cancel' if was_cancelled else 'before any cancel'}:"
             f" get_current_task().has_pending_cancellation() said {answer}"
         )
 
@@ -295,7 +302,7 @@ async def test_asking_anyios_task_tells_of_the_cancel(
 async def test_asking_trios_deadline_tells_of_the_cancel(
     library: ModuleType, place: str, depth: int, wait: Wait, instant: Instant
 ) -> None:
-    for requested, answer in await ask_in_a_scope(
+    for was_cancelled, answer in await ask_in_a_scope(
         library,
         place,
         depth,
@@ -303,8 +310,8 @@ async def test_asking_trios_deadline_tells_of_the_cancel(
         instant,
         lambda scope: library.current_effective_deadline() == -math.inf,
     ):
-        assert answer == requested, (
-            f"asked {place}, {'after the cancel' if requested else 'before any cancel'}:"
+        assert answer == was_cancelled, (
+            f"asked {place}, {'after the cancel' if was_cancelled else 'before any cancel'}:"
             f" current_effective_deadline() == -inf said {answer}"
         )
 
@@ -366,12 +373,13 @@ OTHERS_DO_NOT = (
 async def test_the_task_handed_down_shows_the_cancel(
     attribute: str, place: str, depth: int, wait: Wait, instant: Instant
 ) -> None:
-    assert hasattr(asyncio.Task, attribute), f"asyncio.Task has no {attribute}()"
-    for requests, answer in await ask_in_asyncio(
-        place, depth, wait, instant, lambda task: bool(getattr(task, attribute)())
+    if attribute == "cancelling":
+        assert hasattr(asyncio.Task, "cancelling"), "asyncio.Task has no cancelling()"
+    for count, answer in await ask_in_asyncio(
+        place, depth, wait, instant, lambda task: getattr(task, attribute)(), hand_down=True
     ):
-        assert answer == (requests > 0), (
-            f"asked {place}, {'after the cancel' if requests else 'before any cancel'}:"
+        assert bool(answer) == (count > 0), (
+            f"asked {place}, {'after the cancel' if count else 'before any cancel'}:"
             f" task.{attribute}() said {answer}"
         )
 
@@ -419,11 +427,11 @@ def is_asked_inside_the_scope(place: str, wait: ScopedWait, instant: Instant) ->
 async def test_the_scope_handed_down_shows_the_cancel(
     library: ModuleType, attribute: str, place: str, depth: int, wait: ScopedWait, instant: Instant
 ) -> None:
-    for requested, answer in await ask_in_a_scope(
+    for was_cancelled, answer in await ask_in_a_scope(
         library, place, depth, wait.of(library), instant, lambda scope: getattr(scope, attribute)
     ):
-        assert answer == requested, (
-            f"asked {place}, {'after the cancel' if requested else 'before any cancel'}:"
+        assert answer == was_cancelled, (
+            f"asked {place}, {'after the cancel' if was_cancelled else 'before any cancel'}:"
             f" scope.{attribute} said {answer}"
         )
 
@@ -452,12 +460,12 @@ CANCELLING = law(
 async def test_cancelling_counts_the_requests(
     place: str, depth: int, wait: Wait, instant: Instant, cancels: int
 ) -> None:
-    for requests, answer in await ask_in_asyncio(
-        place, depth, wait, instant, lambda task: task.cancelling(), cancels
+    for count, answer in await ask_in_asyncio(
+        place, depth, wait, instant, lambda _: running_task().cancelling(), cancels=cancels
     ):
-        assert answer == requests, (
-            f"asked {place}, when the task was cancelled {requests}x: cancelling() said {answer},"
-            f" not {requests}"
+        assert answer == count, (
+            f"asked {place}, when the task was cancelled {count}x: cancelling() said {answer},"
+            f" not {count}"
         )
 
 

@@ -204,10 +204,10 @@ async def test_the_task_must_be_passed_down(passed: bool, depth: int, wait: Wait
     await settle()
     task.cancel()
     await asyncio.wait([task])
-    assert stopped == passed, (
-        f"passed {'the task' if passed else 'nothing'}, the code inside was"
-        f" {'stopped' if stopped else 'not stopped'}"
-    )
+    if passed:
+        assert stopped, "passed the task, the code inside was not stopped"
+    else:
+        assert not stopped, "passed nothing, the code inside was stopped"
 
 
 @PASSING.states(
@@ -242,10 +242,10 @@ async def test_the_scope_must_be_passed_down(
         if started:
             await settle(library)
         group.cancel_scope.cancel()
-    assert stopped == passed, (
-        f"passed {'the scope' if passed else 'nothing'}, the code inside was"
-        f" {'stopped' if stopped else 'not stopped'}"
-    )
+    if passed:
+        assert stopped, "passed the scope, the code inside was not stopped"
+    else:
+        assert not stopped, "passed nothing, the code inside was stopped"
 
 
 INNERMOST_FIRST = law(

@@ -54,7 +54,9 @@ async def retry_in_asyncio(
     async def request() -> None:
         nonlocal requests
         requests += 1
-        if where == "in the request" and requests > failures:
+        if failures and requests <= failures:
+            raise ConnectionError("refused")
+        if where == "in the request":
             antecedent("waits in the request")
             await waiting.wait()
         raise ConnectionError("refused")
@@ -66,7 +68,7 @@ async def retry_in_asyncio(
                 return await request()
             except caught(handler, asyncio):
                 pass
-            if requests <= failures:
+            if failures and requests <= failures:
                 await asyncio.sleep(0)
                 continue
             if where == "in the interval":
@@ -95,7 +97,9 @@ async def retry_in_a_scope(
     async def request() -> None:
         nonlocal requests
         requests += 1
-        if where == "in the request" and requests > failures:
+        if failures and requests <= failures:
+            raise ConnectionError("refused")
+        if where == "in the request":
             antecedent("waits in the request")
             await waiting.wait()
         raise ConnectionError("refused")
@@ -108,7 +112,7 @@ async def retry_in_a_scope(
                     return await request()
                 except caught(handler, library):
                     pass
-                if requests <= failures:
+                if failures and requests <= failures:
                     await library.sleep(0)
                     continue
                 if where == "in the interval":

@@ -36,7 +36,9 @@ def unexpected(
     if verdict.departs is not None:
         lines.append(f"            {verdict.departs}")
     if verdict.counterexample is not None:
-        lines += ["", "  the smallest counterexample:"]
+        # What hung or crashed was not looked at any further.
+        smallest = verdict.verdict in ("refuted", "qualified")
+        lines += ["", f"  {'the smallest counterexample' if smallest else 'the example'}:"]
         lines += [f"    {line}" for line in verdict.counterexample.text.splitlines()]
         if verdict.counterexample.explanation is not None:
             lines += ["", *_explained(verdict.counterexample.explanation)]

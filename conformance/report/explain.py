@@ -128,7 +128,9 @@ def _counterexamples(console: Console, verdicts: Sequence[VerdictRecord]) -> Non
         if counterexample is None or verdict["library"] in shown:
             continue
         shown.add(verdict["library"])
-        rule(console, f"the smallest counterexample on {verdict['runtime']}")
+        smallest = verdict["verdict"] in ("refuted", "qualified")
+        what = "smallest counterexample" if smallest else "example"
+        rule(console, f"the {what} on {verdict['runtime']}")
         _program(console, counterexample["text"], counterexample["script"])
 
 

@@ -11,8 +11,8 @@ import trio
 _kept: set[asyncio.Task[Any]] = set()
 
 
-def leave_running(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    """Start ``work`` as a task that outlives its starter.
+def leave_running(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
+    """Start ``work(*args)`` as a task that outlives its starter.
 
     On asyncio that is any task that is kept but not awaited.  On trio, where a nursery waits for
     its children, only a system task can be left: trio cancels those when the main task has ended.
@@ -20,9 +20,9 @@ def leave_running(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        trio.lowlevel.spawn_system_task(work)
+        trio.lowlevel.spawn_system_task(work, *args)
     else:
-        task = loop.create_task(work())
+        task = loop.create_task(work(*args))
         _kept.add(task)
         task.add_done_callback(_kept.discard)
 

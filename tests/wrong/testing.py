@@ -223,8 +223,8 @@ WRONG = (
         issue="https://github.com/pytest-dev/pytest-asyncio/issues/200",
         when=INSTALLED,
         says={
-            "LAW-TESTING-01": "are not cleaned up",
-            "LAW-TESTING-04": "when the last loop was closed, 1 tasks were still alive",
+            "LAW-TESTING-01": "in order: waits, the next test starts",
+            "LAW-TESTING-04": "when the last loop was closed, 1 task lived on",
         },
     ),
     WrongPlugin(
@@ -240,7 +240,7 @@ WRONG = (
         patch=with_loops_ended_by(end_without_a_cancel, plugin=anyio_asyncio),
         says={
             "LAW-TESTING-09": "were alive: [0, 1]",
-            "LAW-TESTING-03": "these many are alive in later tests",
+            "LAW-TESTING-03": "in later ones so many are alive",
         },
     ),
     WrongPlugin(
@@ -321,6 +321,6 @@ WRONG = (
         kills=("LAW-TESTING-10",),
         patch=one_loop_for_all_examples,
         breaks="driver",
-        says={"LAW-TESTING-10": "1 tasks of an earlier example are alive"},
+        says={"LAW-TESTING-10": "1 task of an earlier example lived on"},
     ),
 )

@@ -18,6 +18,7 @@ from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asy
 from conformance.programs.instants import settle
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, up_to
+from conformance.programs.words import counted, were
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
 NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"
@@ -81,17 +82,17 @@ def test_examples_share_a_loop_under_pytest_asyncio(
         seen.append(len(alive))
         loops.add(asyncio.get_running_loop())
         for _ in range(tasks):
-            leave_running(lambda: wait_until_cancelled(alive))
+            leave_running(wait_until_cancelled, alive)
         await settle()
 
     session = under_pytest_asyncio(run, test_that_leaves_tasks)
     assert session.passed, f"the test failed: {session.told}"
     assert len(loops) == 1, f"{examples} examples ran in {len(loops)} event loops, not in one"
     assert seen == [tasks * earlier for earlier in range(examples)], (
-        f"each of {examples} examples leaves {tasks} tasks, which were to live on: at the start of"
-        f" each, those many were alive: {seen}"
+        f"each of {examples} examples leaves {counted(tasks, 'task')} that {were(tasks)} to live on: at the"
+        f" start of each, so many were alive: {seen}"
     )
-    assert not alive, f"when the test was over, {len(alive)} tasks were still alive"
+    assert not alive, f"when the test was over, {counted(len(alive), 'task')} lived on"
 
 
 ONE_LOOP.not_applicable(
@@ -140,7 +141,7 @@ def test_examples_have_loops_of_their_own_under_anyio(
             antecedent("an example came after another")
         seen.append(len(alive))
         for _ in range(tasks):
-            leave_running(lambda: wait_until_cancelled(alive))
+            leave_running(wait_until_cancelled, alive)
         await settle(anyio)
 
     fixtures = []
@@ -155,11 +156,11 @@ def test_examples_have_loops_of_their_own_under_anyio(
     session = under_anyio(run, test_that_leaves_tasks, fixtures=fixtures)
     assert session.passed, f"the test failed: {session.told}"
     assert seen == [0 if fixture == "none" else tasks * earlier for earlier in range(examples)], (
-        f"each of {examples} examples leaves {tasks} tasks, which were to"
+        f"each of {examples} examples leaves {counted(tasks, 'task')} that {were(tasks)} to"
         f" {'be gone in the next' if fixture == 'none' else 'live on'} (async fixture: {fixture}):"
-        f" at the start of each, those many were alive: {seen}"
+        f" at the start of each, so many were alive: {seen}"
     )
-    assert not alive, f"when the test was over, {len(alive)} tasks were still alive"
+    assert not alive, f"when the test was over, {counted(len(alive), 'task')} lived on"
 
 
 A_LOOP_EACH.not_applicable(
@@ -194,7 +195,7 @@ async def test_examples_of_a_claim_have_loops_of_their_own(library: ModuleType, 
     alive = len(left_by_earlier_examples)
     left_by_earlier_examples.clear()
     for _ in range(tasks):
-        leave_running(lambda: wait_until_cancelled(left_by_earlier_examples))
+        leave_running(wait_until_cancelled, left_by_earlier_examples)
     await settle(library)
     antecedent("an example leaves tasks")
-    assert not alive, f"{alive} tasks of an earlier example are alive in this one"
+    assert not alive, f"{counted(alive, 'task')} of an earlier example lived on into this one"

@@ -7,6 +7,7 @@ import gc
 from types import ModuleType
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 
@@ -16,6 +17,7 @@ from conformance.programs.inner_pytest import Run, plugin_of, under_anyio
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, up_to
+from conformance.programs.words import counted
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
 NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"
@@ -29,9 +31,10 @@ async def fail_when_cancelled(failure: type[Exception], pauses: int) -> None:
         await anyio.sleep_forever()
     finally:
         antecedent("raised while cancelled")
-        with anyio.CancelScope(shield=True):
-            for _ in range(pauses):
-                await anyio.lowlevel.checkpoint()
+        if pauses:
+            with anyio.CancelScope(shield=True):
+                for _ in range(pauses):
+                    await anyio.lowlevel.checkpoint()
         raise failure("raised")
 
 
@@ -69,7 +72,7 @@ def test_a_leftover_that_raises_fails_no_test(
     @plugin.mark
     async def test_that_leaves_tasks() -> None:
         for _ in range(tasks):
-            leave_running(lambda: fail_when_cancelled(failure, pauses))
+            leave_running(fail_when_cancelled, failure, pauses)
         await settle(library)
 
     @plugin.mark
@@ -78,8 +81,8 @@ def test_a_leftover_that_raises_fails_no_test(
 
     session = plugin.session(run, test_that_leaves_tasks, test_that_comes_next)
     assert session.passed, (
-        f"{tasks} leftover tasks raised {failure.__name__} when cancelled, which was to fail no test;"
-        f" the tests: {session.outcomes}"
+        f"{counted(tasks, 'leftover task')} raised {failure.__name__} when cancelled, which was to fail no"
+        f" test; the tests: {session.outcomes}"
     )
 
 
@@ -124,14 +127,14 @@ def test_what_a_leftover_raises_is_told(
     @plugin.mark
     async def test_that_leaves_tasks() -> None:
         for _ in range(tasks):
-            leave_running(lambda: fail_when_cancelled(failure, pauses))
+            leave_running(fail_when_cancelled, failure, pauses)
         await settle(library)
 
     session = plugin.session(run, test_that_leaves_tasks)
     told = [*session.log, *session.failures.values()]
-    assert sum(text.count("raised") > 0 for text in told) >= tasks, (
-        f"{tasks} leftover tasks raised {failure.__name__} when cancelled, and not each was told of;"
-        f" the tests: {session.outcomes}; logged: {session.log}"
+    assert sum("raised" in text for text in told) >= tasks, (
+        f"{counted(tasks, 'leftover task')} raised {failure.__name__} when cancelled, and not each was told"
+        f" of; the tests: {session.outcomes}; logged: {session.log}"
     )
 
 
@@ -181,7 +184,7 @@ def test_a_dropped_task_that_raises_fails_the_test(run: Run, tasks: int, steps: 
     session = under_anyio(run, test_that_drops_tasks, test_that_comes_next)
     expected = {"test_that_drops_tasks": "failed", "test_that_comes_next": "passed"}
     assert session.outcomes == expected, (
-        f"{tasks} dropped tasks raised an error: the tests were {session.outcomes}, not {expected}"
+        f"{counted(tasks, 'dropped task')} raised an error: the tests were {session.outcomes}, not {expected}"
     )
 
 

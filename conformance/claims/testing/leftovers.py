@@ -6,39 +6,24 @@ import asyncio
 from types import ModuleType
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
-from conformance.programs.inner_pytest import Run, plugin_of
+from conformance.programs.inner_pytest import Run, plugin_of, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, up_to
 from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
+from conformance.programs.words import counted
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
 NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"
 
-PAUSES = (0, 1, 20)
+PAUSES = 20
 """How often a cleanup suspends.  A loop that closes may turn a few times more without waiting for it."""
-
-
-def cancelled_class(library: ModuleType) -> type[BaseException]:
-    """What a cancelled task sees: ``library``'s exception, or that of anyio's backend."""
-    if library is asyncio:
-        return asyncio.CancelledError
-    return anyio.get_cancelled_exc_class()
-
-
-async def clean_up(library: ModuleType, pauses: int) -> None:
-    """A cleanup that suspends ``pauses`` times, shielded where a cancelled scope would stop it."""
-    if library is asyncio:
-        await turns(pauses)
-    else:
-        with anyio.CancelScope(shield=True):
-            for _ in range(pauses):
-                await anyio.lowlevel.checkpoint()
 
 
 CLEANED_UP = law(
@@ -56,59 +41,86 @@ CLEANED_UP = law(
     "asyncio",
     expect=holds(),
     exists=IS_INSTALLED,
-    antecedents=("tasks were left running",),
+    antecedents=("a task was left running",),
     io=True,
     builds_on=(TASKS,),
 )
+@given(wait=every(ASYNCIO_PENDING))
+def test_a_leftover_is_cleaned_up_before_the_next_test(run: Run, wait: Wait) -> None:
+    did: list[str] = []
+
+    async def leftover() -> None:
+        waiting = await wait.new()
+        try:
+            did.append("waits")
+            await waiting.wait()
+            did.append("is let go")
+        except asyncio.CancelledError:
+            # It ends here, and does not raise this on: a kept traceback would keep what it waited for.
+            await turns(PAUSES)
+            did.append("has cleaned up")
+
+    @pytest.mark.asyncio
+    async def test_that_leaves_a_task() -> None:
+        leave_running(leftover)
+        await settle()
+        if did == ["waits"]:
+            antecedent("a task was left running")
+
+    @pytest.mark.asyncio
+    async def test_that_comes_next() -> None:
+        did.append("the next test starts")
+
+    session = under_pytest_asyncio(run, test_that_leaves_a_task, test_that_comes_next)
+    assert session.passed, f"a test failed: {session.told}"
+    assert did == ["waits", "has cleaned up", "the next test starts"], (
+        f"a test leaves a task that waits for {wait.name}; in order: {', '.join(did)}"
+    )
+
+
 @CLEANED_UP.states(
     "anyio",
     expect=holds(),
-    antecedents=("tasks were left running",),
+    antecedents=("a task was left running",),
     io=True,
     builds_on=(
         TASKS,
         SLEEPS_FOR_EVER,
     ),
 )
-@given(tests=up_to(3, least=1), pauses=every(PAUSES))
-def test_leftovers_are_cleaned_up_before_the_next_test(
-    library: ModuleType, run: Run, tests: int, pauses: int
-) -> None:
-    plugin = plugin_of(library)
-    waits = ASYNCIO_PENDING if library is asyncio else ANYIO_PENDING
-    running: set[Wait] = set()
-    not_cancelled: list[Wait] = []
-    still_running: list[set[Wait]] = []
+@given(wait=every(ANYIO_PENDING))
+def test_a_leftover_is_cleaned_up_before_anyios_next_test(run: Run, wait: Wait) -> None:
+    did: list[str] = []
 
-    async def leftover(wait: Wait) -> None:
+    async def leftover() -> None:
         waiting = await wait.new()
-        running.add(wait)
         try:
+            did.append("waits")
             await waiting.wait()
-            not_cancelled.append(wait)
-        except cancelled_class(library):
+            did.append("is let go")
+        except anyio.get_cancelled_exc_class():
             # It ends here, and does not raise this on: a kept traceback would keep what it waited for.
-            await clean_up(library, pauses)
-            running.remove(wait)
+            with anyio.CancelScope(shield=True):
+                for _ in range(PAUSES):
+                    await anyio.lowlevel.checkpoint()
+            did.append("has cleaned up")
 
-    @plugin.mark
-    @pytest.mark.parametrize("number", range(tests))
-    async def test_leaves_one_task_for_each_kind_of_wait(number: int) -> None:
-        still_running.append(set(running))
-        for wait in waits:
-            leave_running(lambda wait=wait: leftover(wait))  # type: ignore[misc]  # a default binds it now; mypy wants no argument
-        await settle(library)
-        if running == set(waits):
-            antecedent("tasks were left running")
+    @pytest.mark.anyio
+    async def test_that_leaves_a_task() -> None:
+        leave_running(leftover)
+        await settle(anyio)
+        if did == ["waits"]:
+            antecedent("a task was left running")
 
-    session = plugin.session(run, test_leaves_one_task_for_each_kind_of_wait)
+    @pytest.mark.anyio
+    async def test_that_comes_next() -> None:
+        did.append("the next test starts")
+
+    session = under_anyio(run, test_that_leaves_a_task, test_that_comes_next)
     assert session.passed, f"a test failed: {session.told}"
-    assert not not_cancelled, f"not cancelled, but let go: {not_cancelled}"
-    for number, left in enumerate([*still_running[1:], running], start=1):
-        assert not left, (
-            f"after test {number} of {tests}, {len(left)} of the {len(waits)} tasks that it left are"
-            f" not cleaned up: the first waits for {min(wait.name for wait in left)}"
-        )
+    assert did == ["waits", "has cleaned up", "the next test starts"], (
+        f"a test leaves a task that waits for {wait.name}; in order: {', '.join(did)}"
+    )
 
 
 CLEANED_UP.not_applicable("trio", because=NO_PLUGIN, missing=("trio.pytest_plugin",))
@@ -150,27 +162,33 @@ def test_leftovers_are_cancelled_once(
     ended: list[int] = []
 
     async def stubborn(number: int) -> None:
-        for awaitable in (asyncio.sleep(3600), *(asyncio.sleep(0) for _ in range(steps))):
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            antecedent("swallowed the cancel")
+            cancels.append(number)
+        for _ in range(steps):
             try:
-                await awaitable
+                await asyncio.sleep(0)
             except asyncio.CancelledError:
-                antecedent("swallowed the cancel")
                 cancels.append(number)
         ended.append(number)
 
     @plugin.mark
-    async def test_leaves_tasks_that_swallow() -> None:
+    async def test_that_leaves_tasks() -> None:
         for number in range(tasks):
-            leave_running(lambda number=number: stubborn(number))  # type: ignore[misc]  # a default binds it now; mypy wants no argument
+            leave_running(stubborn, number)
         await settle(library)
 
-    session = plugin.session(run, test_leaves_tasks_that_swallow)
+    session = plugin.session(run, test_that_leaves_tasks)
     assert session.passed, f"a test failed: {session.told}"
     assert sorted(cancels) == list(range(tasks)), (
-        f"each of the {tasks} tasks was to be cancelled once; cancelled were, by number: {cancels}"
+        f"{counted(tasks, 'leftover task')}, each of which was to be cancelled once; cancelled were, by"
+        f" number: {cancels}"
     )
     assert sorted(ended) == list(range(tasks)), (
-        f"each of the {tasks} tasks was to end by itself; of those only {ended} did"
+        f"{counted(tasks, 'leftover task')}, each of which was to end by itself; only these did, by"
+        f" number: {ended}"
     )
 
 

@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
 from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
-from conformance.programs.instants import settle
+from conformance.programs.instants import NEVER, settle
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, flags, up_to
+from conformance.programs.words import counted
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
-
-Mark = Callable[[Any], Any]
-
-
-class Leftovers:
-    """Tasks that wait for ever, numbered, and which of them are alive."""
-
-    def __init__(self, library: ModuleType, pauses: int) -> None:
-        self.library = library
-        self.pauses = pauses
-        self.alive: set[int] = set()
-
-    async def leave(self, tasks: int) -> None:
-        """Leave ``tasks`` tasks running, each of which suspends ``pauses`` times in its cleanup."""
-        for number in range(tasks):
-            leave_running(lambda number=number: self._wait(number))  # type: ignore[misc]  # a default binds it now; mypy wants no argument
-        await settle(self.library)
-        if len(self.alive) == tasks:
-            antecedent("tasks were left running")
-
-    async def _wait(self, number: int) -> None:
-        self.alive.add(number)
-        try:
-            await anyio.sleep_forever()
-        finally:
-            with anyio.CancelScope(shield=True):
-                for _ in range(self.pauses):
-                    await anyio.lowlevel.checkpoint()
-            self.alive.remove(number)
-
 
 SHARED_LOOP = law(
     "LAW-TESTING-03",
@@ -68,49 +39,6 @@ SHARED_IN = {
 """The later tests that share the first one's loop, by the loop's scope."""
 
 
-def tests_that_follow(
-    mark: Mark, leftovers: Leftovers, tasks: int, seen: dict[str, int]
-) -> dict[str, tuple[Any, ...]]:
-    """A test that leaves tasks, and later ones that note how many they see alive, in two modules."""
-
-    def look(where: str) -> None:
-        seen[where] = len(leftovers.alive)
-
-    class TestFirst:
-        @mark
-        async def test_that_leaves_tasks(self) -> None:
-            await leftovers.leave(tasks)
-
-        @mark
-        async def test_in_the_class(self) -> None:
-            look("in the class")
-
-    @mark
-    async def test_in_the_module() -> None:
-        look("in the module")
-
-    @mark
-    async def test_in_another_module() -> None:
-        look("in another module")
-
-    return {
-        "test_1.py": (TestFirst, test_in_the_module),
-        "test_2.py": (test_in_another_module,),
-    }
-
-
-def check(scope: str, tasks: int, seen: dict[str, int], leftovers: Leftovers) -> None:
-    """Assert that the tasks were alive in the tests that share the loop, and in no later one."""
-    expected = {where: tasks if where in SHARED_IN[scope] else 0 for where in SHARED_IN["session"]}
-    assert seen == expected, (
-        f"a loop for the {scope}: of {tasks} tasks left running by the first test, these many are"
-        f" alive in later tests: {seen}, not {expected}"
-    )
-    assert not leftovers.alive, (
-        f"when the last loop was closed, {len(leftovers.alive)} tasks were still alive"
-    )
-
-
 @SHARED_LOOP.states(
     "asyncio",
     expect=holds(),
@@ -122,20 +50,6 @@ def check(scope: str, tasks: int, seen: dict[str, int], leftovers: Leftovers) ->
         SLEEPS_FOR_EVER,
     ),
 )
-@given(scope=every(SHARED_IN), tasks=up_to(2, least=1), pauses=up_to(1))
-def test_leftovers_live_as_long_as_the_loop_scope(
-    run: Run, scope: str, tasks: int, pauses: int
-) -> None:
-    leftovers = Leftovers(asyncio, pauses)
-    seen: dict[str, int] = {}
-    mark = pytest.mark.asyncio(loop_scope=scope)
-    tests = tests_that_follow(mark, leftovers, tasks, seen)
-
-    session = under_pytest_asyncio(run, modules=tests)
-    assert session.passed, f"a test failed: {session.told}"
-    check(scope, tasks, seen, leftovers)
-
-
 @SHARED_LOOP.states(
     "anyio",
     expect=holds(),
@@ -147,20 +61,64 @@ def test_leftovers_live_as_long_as_the_loop_scope(
     ),
 )
 @given(scope=every(SHARED_IN), tasks=up_to(2, least=1), pauses=up_to(1))
-def test_leftovers_live_as_long_as_the_widest_async_fixture(
-    run: Run, scope: Any, tasks: int, pauses: int
+def test_leftovers_live_as_long_as_the_loop(
+    library: ModuleType, run: Run, scope: Any, tasks: int, pauses: int
 ) -> None:
-    leftovers = Leftovers(anyio, pauses)
+    # pytest-asyncio's loops have a scope; anyio's loop lives as long as the widest async fixture.
+    mark = pytest.mark.asyncio(loop_scope=scope) if library is asyncio else pytest.mark.anyio
+    alive: set[int] = set()
     seen: dict[str, int] = {}
-    tests = tests_that_follow(pytest.mark.anyio, leftovers, tasks, seen)
+
+    async def leftover(number: int) -> None:
+        alive.add(number)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            if pauses:
+                with anyio.CancelScope(shield=True):
+                    await anyio.lowlevel.checkpoint()
+            alive.remove(number)
+
+    class TestFirst:
+        @mark
+        async def test_that_leaves_tasks(self) -> None:
+            for number in range(tasks):
+                leave_running(leftover, number)
+            await settle(library)
+            if len(alive) == tasks:
+                antecedent("tasks were left running")
+
+        @mark
+        async def test_in_the_class(self) -> None:
+            seen["in the class"] = len(alive)
+
+    @mark
+    async def test_in_the_module() -> None:
+        seen["in the module"] = len(alive)
+
+    @mark
+    async def test_in_another_module() -> None:
+        seen["in another module"] = len(alive)
 
     @pytest.fixture(scope=scope, autouse=True)
     async def shared(anyio_backend: object) -> None:
         pass
 
-    session = under_anyio(run, modules=tests, fixtures=[shared])
+    modules = {
+        "test_1.py": (TestFirst, test_in_the_module),
+        "test_2.py": (test_in_another_module,),
+    }
+    if library is asyncio:
+        session = under_pytest_asyncio(run, modules=modules)
+    else:
+        session = under_anyio(run, modules=modules, fixtures=[shared])
     assert session.passed, f"a test failed: {session.told}"
-    check(scope, tasks, seen, leftovers)
+    expected = {where: tasks if where in SHARED_IN[scope] else 0 for where in SHARED_IN["session"]}
+    assert seen == expected, (
+        f"a loop for the {scope}: the first test leaves {counted(tasks, 'task')} running, and in later"
+        f" ones so many are alive: {seen}, not {expected}"
+    )
+    assert not alive, f"when the last loop was closed, {counted(len(alive), 'task')} lived on"
 
 
 SHARED_LOOP.not_applicable(
@@ -195,38 +153,41 @@ PACKAGES = law(
 def test_packages_share_the_loop_of_package_scope(
     run: Run, packages: int, inside: bool, tasks: int
 ) -> None:
-    leftovers = Leftovers(asyncio, pauses=1)
+    alive: set[int] = set()
     seen: list[int] = []
+
+    async def leftover(number: int) -> None:
+        alive.add(number)
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            await asyncio.sleep(0)
+            alive.remove(number)
 
     @pytest.mark.asyncio(loop_scope="package")
     async def test_that_leaves_tasks() -> None:
-        await leftovers.leave(tasks)
+        for number in range(tasks):
+            leave_running(leftover, number)
+        await settle()
+        if len(alive) == tasks:
+            antecedent("tasks were left running")
 
     @pytest.mark.asyncio(loop_scope="package")
     async def test_in_a_later_package() -> None:
-        seen.append(len(leftovers.alive))
+        seen.append(len(alive))
 
-    session = under_pytest_asyncio(
-        run,
-        modules={
-            "package_1/test_1.py": (test_that_leaves_tasks,),
-            **{
-                # pytest goes through a directory by name: these come after the first one's test.
-                f"{'package_1/' if inside else ''}under_{number}/test_{number}.py": (
-                    test_in_a_later_package,
-                )
-                for number in range(2, packages + 1)
-            },
-        },
-    )
+    # pytest goes through a directory by name: the first one's test comes first.
+    above = "package_1/" if inside else ""
+    modules = {"package_1/test_1.py": (test_that_leaves_tasks,)}
+    for number in range(2, packages + 1):
+        modules[f"{above}under_{number}/test_{number}.py"] = (test_in_a_later_package,)
+    session = under_pytest_asyncio(run, modules=modules)
     assert session.passed, f"a test failed: {session.told}"
     assert seen == [tasks] * (packages - 1), (
-        f"of {tasks} tasks left running in the first package, all were to be alive in each later"
-        f" one: {seen} were"
+        f"the first package leaves {counted(tasks, 'task')} running; in the later ones so many were"
+        f" alive: {seen}"
     )
-    assert not leftovers.alive, (
-        f"when the last loop was closed, {len(leftovers.alive)} tasks were still alive"
-    )
+    assert not alive, f"when the last loop was closed, {counted(len(alive), 'task')} lived on"
 
 
 PACKAGES.not_applicable(

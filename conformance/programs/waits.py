@@ -7,10 +7,10 @@ what was run.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from conformance.claim import exists
 
@@ -386,3 +386,10 @@ A_SHIELDED_EVENT = ScopedWait(
     )
 )
 """Something to wait for that no cancel from outside reaches."""
+
+_Any = TypeVar("_Any", Wait, ScopedWait)
+
+
+def but_for_ever(waits: Iterable[_Any]) -> tuple[_Any, ...]:
+    """Those of ``waits`` that set no timer of an infinite time, as ``sleep_forever()`` does."""
+    return tuple(wait for wait in waits if wait.name != "sleep_forever")

@@ -6,6 +6,7 @@ import asyncio
 import asyncio.runners
 import concurrent.futures
 import contextlib
+import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -95,6 +96,15 @@ class KeepsTheExit(contextlib.AsyncExitStack):
 
 def leave_the_rest(loop: asyncio.AbstractEventLoop) -> None:
     """What asyncio.run() did with the tasks that are left before bpo-32314: nothing."""
+
+
+_cancel_all_tasks: Any = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]  # no public name
+
+
+def leave_the_rest_at_an_exit(loop: asyncio.AbstractEventLoop) -> None:
+    """Where the program ends by SystemExit, nothing is done with the tasks that are left."""
+    if not isinstance(sys.exc_info()[1], SystemExit):
+        _cancel_all_tasks(loop)
 
 
 def cancel_until_none_is_left(loop: asyncio.AbstractEventLoop) -> None:
@@ -215,18 +225,25 @@ WRONG = (
         breaks="run",
         issue="https://github.com/python/cpython/pull/5262",
         says={
-            "LAW-CLEANUP-09": "0 began their finally",
+            "LAW-CLEANUP-09": "0 began the finally",
             "LAW-CLEANUP-10": "the await there was not cancelled",
             "LAW-CLEANUP-11": "0 were cancelled and waited for, not 1",
             "LAW-NEST-09": "was neither",
         },
     ),
     Wrong(
+        "run() leaves the tasks that are left when the program exits",
+        kills=("LAW-CLEANUP-09",),
+        patch=lambda: patch.object(asyncio.runners, "_cancel_all_tasks", leave_the_rest_at_an_exit),
+        breaks="run",
+        says={"LAW-CLEANUP-09": "run() is left by SystemExit"},
+    ),
+    Wrong(
         "run() also ends the tasks that are created at its end",
         kills=("LAW-CLEANUP-11",),
         patch=lambda: patch.object(asyncio.runners, "_cancel_all_tasks", cancel_until_none_is_left),
         breaks="run",
-        says={"LAW-CLEANUP-11": "1 were cancelled and waited for, not 0"},
+        says={"LAW-CLEANUP-11": "1 was cancelled and waited for, not 0"},
     ),
     Wrong(
         "wait_for() does not wait for what it cancelled",
@@ -242,7 +259,7 @@ WRONG = (
         kills=("LAW-CLEANUP-13",),
         patch=lambda: patch.object(asyncio, "wait", wait_to_the_end),
         breaks="wait",
-        says={"LAW-CLEANUP-13": "they saw [1] cancels"},
+        says={"LAW-CLEANUP-13": "the cancels that they saw are [1]"},
     ),
     *(
         Wrong(

@@ -83,6 +83,16 @@ def cancel_at_once(self: Any, msg: Any = None) -> bool:
     return asyncio.Future.cancel(self, msg)
 
 
+def ended_by_a_second_cancel(self: Any, msg: Any = None) -> bool:
+    """Waits for its children when it is cancelled, but not when it is cancelled once more."""
+    if self._cancel_requested:
+        return asyncio.Future.cancel(self, msg)
+    return bool(_cancel(self, msg))
+
+
+_cancel: Any = _gathering.cancel
+
+
 class GroupByGather:
     """A task group that is nothing but a gather(): raises the first failure, and leaves the rest."""
 
@@ -100,6 +110,16 @@ class GroupByGather:
 
 def group_by_gather() -> AbstractContextManager[Any]:
     return patch.object(asyncio, "TaskGroup", GroupByGather)
+
+
+def slow_group() -> AbstractContextManager[Any]:
+    """Task groups that hear of a child's end a turn later."""
+    hear: Any = asyncio.TaskGroup._on_task_done  # no public name
+
+    def hear_later(self: Any, task: asyncio.Task[Any]) -> None:
+        asyncio.get_running_loop().call_soon(hear, self, task)
+
+    return patch.object(asyncio.TaskGroup, "_on_task_done", hear_later)
 
 
 def leaking_group() -> AbstractContextManager[Any]:
@@ -145,6 +165,21 @@ WRONG = (
             "LAW-GATHER-03": "were not cancelled",
             "LAW-GATHER-04": "the group raised CancelledError",
         },
+    ),
+    Wrong(
+        "a TaskGroup hears of a failure a turn late",
+        kills=("LAW-GATHER-03",),
+        patch=slow_group,
+        when="python>=3.11",
+        breaks="group",
+        says={"LAW-GATHER-03": "began 2 more steps before it was cancelled"},
+    ),
+    Wrong(
+        "a gather() that is cancelled again waits no more",
+        kills=("LAW-GATHER-06",),
+        patch=with_cancel(ended_by_a_second_cancel),
+        breaks="gather",
+        says={"LAW-GATHER-06": "was interrupted with 1 child cleaning up"},
     ),
     Wrong(
         "cancelling gather() cancels the first child alone",

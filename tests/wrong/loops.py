@@ -463,7 +463,7 @@ WRONG = (
         "every loop leaves a descriptor open",
         kills=("LAW-LOOP-12",),
         loop=LeaksADescriptor,
-        says={"LAW-LOOP-12": "file descriptors are open"},
+        says={"LAW-LOOP-12": "more file descriptor is open"},
     ),
     Wrong(
         "close() raises the second time",

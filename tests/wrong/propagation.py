@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,22 @@ from tests.wrong.delivery_tasks import NeverTakesBack
 from tests.wrong.kit import Wrong, with_tasks
 
 Body = Coroutine[Any, Any, Any]
+
+_timeout: Any = getattr(asyncio, "timeout", None)
+
+
+@asynccontextmanager
+async def timeout_that_leaves_a_request(delay: float | None) -> AsyncIterator[Any]:
+    """A timeout that had to wait leaves a request to stop behind."""
+    try:
+        async with _timeout(delay) as block:
+            yield block
+    finally:
+        task = asyncio.current_task()
+        if delay and task is not None and block.expired():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
 
 
 class ForgetfulTask(asyncio.Task[Any]):
@@ -229,8 +246,16 @@ WRONG = (
         breaks="task",
         says={
             "LAW-NEST-16": "was to end with ('TimeoutError', 0)",
-            "PROGRAM-21": "1 requests are still counted",
+            "PROGRAM-21": "still 1 request is counted",
         },
+    ),
+    Wrong(
+        "a timeout() that had to wait leaves a request behind",
+        kills=("LAW-NEST-16",),
+        patch=lambda: patch.object(asyncio, "timeout", timeout_that_leaves_a_request),
+        when="python>=3.11.3",
+        breaks="timeout",
+        says={"LAW-NEST-16": "and ended with ('TimeoutError', 1)"},
     ),
     Wrong(
         "uncancel() takes nothing back from a group",

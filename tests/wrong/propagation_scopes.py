@@ -19,10 +19,11 @@ from anyio._backends import _asyncio as anyio_on_asyncio  # its scopes have no p
 from conformance.claim import Library
 from tests.wrong.kit import Wrong, with_tasks
 
-LIBRARIES: tuple[tuple[Library, ModuleType, type[Any]], ...] = (
-    ("anyio", anyio, anyio_on_asyncio.CancelScope),
-    ("trio", trio, trio.CancelScope),
+LIBRARIES: tuple[tuple[Library, ModuleType, type[Any], type[Any]], ...] = (
+    ("anyio", anyio, anyio_on_asyncio.CancelScope, anyio_on_asyncio.Event),
+    ("trio", trio, trio.CancelScope, trio.Event),
 )
+"""The scope and the event of each library, as they are on the backend that is judged."""
 
 Patch = Callable[[], AbstractContextManager[Any]]
 
@@ -36,6 +37,22 @@ def exit_that_catches_everything(scope: type[Any]) -> Patch:
         return bool(caught) or isinstance(error, (asyncio.CancelledError, trio.Cancelled))
 
     return lambda: patch.object(scope, "__exit__", leave)
+
+
+def wait_that_swallows(event: type[Any]) -> Patch:
+    """A wait for an event that is not set yet returns when it is cancelled."""
+    right = event.wait
+
+    async def wait(self: Any) -> None:
+        if self.is_set():
+            await right(self)
+            return
+        try:
+            await right(self)
+        except (asyncio.CancelledError, trio.Cancelled):
+            pass
+
+    return lambda: patch.object(event, "wait", wait)
 
 
 def cancel_that_spreads(scope: type[Any]) -> Patch:
@@ -116,7 +133,7 @@ class StubbornTask(asyncio.Task[Any]):
 WRONG = (
     *(
         wrong
-        for name, library, scope in LIBRARIES
+        for name, library, scope, event in LIBRARIES
         for wrong in (
             Wrong(
                 f"a scope of {name} catches the cancellation of the scopes around it",
@@ -191,9 +208,17 @@ WRONG = (
                 breaks="shield",
                 says={
                     "LAW-NEST-10": "what happened is ['interrupted']",
-                    "LAW-CLEANUP-06": "raised in a cleanup that was shielded",
+                    "LAW-CLEANUP-06": "in a cleanup that was shielded",
                     "LAW-DELIVER-17": "the cancel came through",
                 },
+            ),
+            Wrong(
+                f"Event.wait() of {name} swallows a cancel",
+                kills=("LAW-CLEANUP-06",),
+                library=name,
+                patch=wait_that_swallows(event),
+                breaks="event",
+                says={"LAW-CLEANUP-06": "in a cleanup that was not shielded"},
             ),
             Wrong(
                 f"sleep() of {name} cannot be interrupted",

@@ -336,7 +336,8 @@ async def test_a_shielded_limit_protects_and_bounds(
         assert log == [] and late == [True, True], (
             f"a cleanup that {kind} was to be interrupted when its time was up: it"
             f" {'ran to its end' if log else 'was interrupted'}, and the limit"
-            f" {'caught a cancel, before' if late == [True, False] else 'caught none by'} its deadline"
+            f" {'caught a cancel, before' if late == [True, False] else 'caught none by'} its"
+            " deadline"
         )
 
 

@@ -13,12 +13,18 @@ import trio
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS, THREADS
+from conformance.claims.loop import TASKS, THREADS
 from conformance.programs.instants import INSTANTS, Instant, settle
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import cancelled, run_and_cancel
 from conformance.programs.space import every, flags, up_to
-from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+from conformance.programs.waits import (
+    ASYNCIO_PENDING,
+    SCOPED_PENDING,
+    ScopedWait,
+    Wait,
+    but_for_ever,
+)
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -211,7 +217,7 @@ async def test_a_future_of_threads_raises_an_exception(
 
 # A clock of the loop's own may be past an hour before another thread has done anything.
 HAS_AN_END = ("sleep", "fail_after()", "move_on_after()")
-WITHOUT_END = tuple(wait for wait in SCOPED_PENDING if wait.name not in HAS_AN_END)
+WITHOUT_END = tuple(wait for wait in but_for_ever(SCOPED_PENDING) if wait.name not in HAS_AN_END)
 
 
 @IN_THREADS.states(
@@ -219,7 +225,7 @@ WITHOUT_END = tuple(wait for wait in SCOPED_PENDING if wait.name not in HAS_AN_E
     expect=holds(),
     antecedents=("the coroutine was cancelled",),
     io=True,
-    builds_on=(TASKS, THREADS, SLEEPS_FOR_EVER),
+    builds_on=(TASKS, THREADS),
 )
 @given(wait=every(WITHOUT_END), through_the_future=flags())
 async def test_a_future_of_a_portal_raises_an_exception(

@@ -13,11 +13,11 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.programs.instants import NEVER, SOON, settle
+from conformance.programs.instants import NEVER, SOON, running_task, settle
 from conformance.programs.leftover import forget
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
-from conformance.programs.words import counted
+from conformance.programs.words import counted, were
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -28,6 +28,8 @@ Run = Callable[..., Any]
 RETURNS = "run() returns"
 RAISES = "run() raises"
 INTERRUPTED = "run() is interrupted by KeyboardInterrupt"
+EXITS = "run() is left by SystemExit"
+CANCELLED = "run() raises CancelledError"
 BY_HAND = "run_until_complete(), then close()"
 
 
@@ -41,17 +43,23 @@ def raise_as(ending: str) -> None:
         raise Failure
     if ending == INTERRUPTED:
         raise KeyboardInterrupt
+    if ending == EXITS:
+        raise SystemExit
+
+
+OURS = (Failure, KeyboardInterrupt, SystemExit, asyncio.CancelledError)
+"""What comes out of a program that ends so."""
 
 
 def run_to_its_end(raises: bool, run: Run, main: Any) -> None:
     """Run a program that ends by a failure or an interruption, alone or in a group, if it `raises`."""
     try:
         run(main)
-    except (Failure, KeyboardInterrupt):
+    except OURS:
         if not raises:
             raise
     except BaseExceptionGroup as group:
-        if not raises or group.subgroup((Failure, KeyboardInterrupt)) is None:
+        if not raises or group.subgroup(OURS) is None:
             raise
 
 
@@ -167,9 +175,10 @@ def test_the_run_is_over_under_a_slow_finally(
 
 WAITED_FOR = law(
     "LAW-CLEANUP-09",
-    "However the main coroutine ends, run() ends only when the `finally` of every task is over:"
-    " asyncio.run() cancels the tasks that are left and waits for them, in anyio and trio their"
-    " groups do; the awaits in it go on in asyncio, and under a shield in anyio and trio.",
+    "Whether the main coroutine returns, raises, is cancelled or is left by a KeyboardInterrupt or"
+    " SystemExit, run(), if it is not itself interrupted then, ends only when the `finally` of every"
+    " task that is left is over: asyncio.run() cancels these tasks and waits for them, in anyio and"
+    " trio their groups do; the awaits in it go on in asyncio, and under a shield in anyio and trio.",
     source="https://docs.python.org/3/library/asyncio-runner.html#asyncio.run",
 )
 
@@ -178,7 +187,7 @@ WAITED_FOR = law(
     "asyncio", expect=holds(), antecedents=("a finally was left to run",), builds_on=(TIMERS, TASKS)
 )
 @given(
-    ending=every((RETURNS, RAISES, INTERRUPTED)),
+    ending=every((RETURNS, RAISES, INTERRUPTED, EXITS, CANCELLED)),
     awaits=up_to(3),
     tasks=up_to(3, least=1),
     fails=flags(),
@@ -205,12 +214,15 @@ def test_run_waits_for_every_finally(
         kept = [asyncio.create_task(leftover(number)) for number in range(tasks)]
         await settle()
         assert len(kept) == tasks, "each is kept alive by this name"
+        if ending == CANCELLED:
+            running_task().cancel()
+            await asyncio.sleep(0)
         raise_as(ending)
 
     run_to_its_end(ending != RETURNS or fails, run, main())
     assert sorted(begun) == sorted(ended) == list(range(tasks)), (
-        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it:"
-        " all were to"
+        f"{ending}: of {counted(tasks, 'task')} {len(begun)} began the finally, and {len(ended)}"
+        " ended it: all were to"
     )
 
 
@@ -222,7 +234,7 @@ def test_run_waits_for_every_finally(
     builds_on=(TIMERS, TASKS),
 )
 @given(
-    ending=every((RETURNS, RAISES, INTERRUPTED)),
+    ending=every((RETURNS, RAISES, INTERRUPTED, EXITS)),
     awaits=up_to(3),
     tasks=up_to(3, least=1),
     fails=flags(),
@@ -256,8 +268,8 @@ def test_run_waits_for_every_shielded_finally(
 
     run_to_its_end(ending != RETURNS or fails, run, main)
     assert sorted(begun) == sorted(ended) == list(range(tasks)), (
-        f"{ending}: of {tasks} tasks {len(begun)} began their finally, and {len(ended)} ended it:"
-        " all were to"
+        f"{ending}: of {counted(tasks, 'task')} {len(begun)} began the finally, and {len(ended)}"
+        " ended it: all were to"
     )
 
 
@@ -465,8 +477,8 @@ def test_run_waits_for_what_there_is(born: str, ending: str, count: int, run: Ru
     ended = [task.cancelled() for task in kept]
     forget(kept)
     assert ended == [BORN[born]] * count, (
-        f"{ending}: of {count} tasks created {born}, {sum(ended)} were cancelled and waited for,"
-        f" not {count * BORN[born]}"
+        f"{ending}: of {counted(count, 'task')} created {born}, {sum(ended)} {were(sum(ended))}"
+        f" cancelled and waited for, not {count * BORN[born]}"
     )
 
 

@@ -135,7 +135,7 @@ CANCEL_ENDS_A_TASK.not_applicable(
 SCOPE_ENDS_A_WAIT = law(
     "LAW-DELIVER-02",
     "Once CancelScope.cancel() was called, what the scope's task waits for, or else its next"
-    " checkpoint, raises, and the scope catches what was raised.",
+    " checkpoint, raises, unless an inner scope shields it, and the scope catches what was raised.",
     source=SCOPE_CANCEL,
 )
 

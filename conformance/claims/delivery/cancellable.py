@@ -30,6 +30,7 @@ from conformance.programs.waits import (
     ScopedWait,
     Wait,
 )
+from conformance.programs.words import counted
 
 TASK = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task"
 
@@ -242,8 +243,8 @@ async def test_a_cancel_is_handed_on_to_the_awaited_task(
     if answer != "raise it":
         antecedent("the innermost task refused")
     assert cancelled == ["the innermost task"], (
-        f"the outermost of {depth + 1} tasks that await one another was cancelled, and the"
-        " innermost was not"
+        f"the outermost of {counted(depth + 1, 'task')} that await one another was cancelled, and"
+        " the innermost was not"
     )
     if task.cancelled():
         seen = "raise it"

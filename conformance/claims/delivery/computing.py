@@ -27,6 +27,7 @@ from conformance.programs.instants import running_task, settle, turns
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.waits import ASYNCIO_READY, Wait
+from conformance.programs.words import counted
 
 TASK_CANCEL = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancel"
 
@@ -336,9 +337,9 @@ async def test_a_computing_scope_goes_on_in_silence(
 
 SLOW_STEPS_ARE_LOGGED = law(
     "LAW-DELIVER-16",
-    "In debug mode asyncio's loop logs each callback, and so each step of a task that it calls, that"
-    " takes longer than slow_callback_duration, whether the task was cancelled or not; otherwise it"
-    " logs none.",
+    "In debug mode asyncio's loop logs each step of a task that it calls, and that takes longer than"
+    " slow_callback_duration, as soon as that is over, whether the task was cancelled or not;"
+    " otherwise it logs none.",
     source="https://docs.python.org/3/library/asyncio-dev.html#debug-mode",
 )
 
@@ -357,7 +358,7 @@ def check_the_slow_steps(records: list[logging.LogRecord], debug: bool, steps: i
             f"in debug mode, every step ({steps}) took too long, and {len(ours)} of them were logged"
         )
     else:
-        assert not slow, f"outside debug mode the log says: {slow[0].split(' ')[0]} ..."
+        assert not slow, "outside debug mode the log says that a step took too long"
 
 
 @SLOW_STEPS_ARE_LOGGED.states("asyncio", expect=holds(), antecedents=("debug mode", "cancelled"))

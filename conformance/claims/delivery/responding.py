@@ -21,6 +21,7 @@ from conformance.programs.waits import (
     ScopedWait,
     Wait,
 )
+from conformance.programs.words import counted
 
 COOPERATING = Claim(
     "DELIVER-05",
@@ -109,9 +110,9 @@ async def test_a_loop_in_a_scope_reacts_if_it_awaits_or_asks(
 
 SAID_AT_THE_END = law(
     "LAW-DELIVER-10",
-    "That it ended as cancelled is said when it has ended: until then Task.cancelled(), or the"
-    " scope's cancelled_caught, is False; afterwards it is True exactly if the cancellation"
-    " exception came out.",
+    "Of a task that was cancelled while it waited, and of a scope, it is said at the end that it was"
+    " cancelled: until then Task.cancelled(), or the scope's cancelled_caught, is False, and"
+    " afterwards it is True exactly if the cancellation exception came out.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancelled",
 )
 
@@ -277,8 +278,8 @@ async def test_sleep_zero_makes_a_task_respond(
     if steps_before_the_cancel is not None:
         further = steps - steps_before_the_cancel
         assert task.cancelled() and further <= every_nth, (
-            f"cancelled {who} after {steps_before_the_cancel} steps: it took {further} more, with a"
-            f" sleep(0) at every {every_nth}"
+            f"cancelled {who} after {counted(steps_before_the_cancel, 'step')}: it took {further}"
+            f" more, with a sleep(0) at every {counted(every_nth, 'step')}"
         )
 
 
@@ -329,6 +330,6 @@ async def test_sleep_zero_makes_a_scope_respond(
     if steps_before_the_cancel is not None:
         further = steps - steps_before_the_cancel
         assert further <= every_nth, (
-            f"cancelled {who} after {steps_before_the_cancel} steps: it took {further} more, with a"
-            f" sleep(0) at every {every_nth}"
+            f"cancelled {who} after {counted(steps_before_the_cancel, 'step')}: it took {further}"
+            f" more, with a sleep(0) at every {counted(every_nth, 'step')}"
         )

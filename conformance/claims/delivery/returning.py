@@ -8,11 +8,18 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, exists, holds, law, refuted
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS, TIMERS
+from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.instants import MANY, SOON, settle, turns
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every
-from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait, Waiting
+from conformance.programs.waits import (
+    ASYNCIO_PENDING,
+    SCOPED_PENDING,
+    ScopedWait,
+    Wait,
+    Waiting,
+    but_for_ever,
+)
 
 RETURNING = Claim(
     "DELIVER-12",
@@ -205,9 +212,9 @@ async def test_whoever_cancelled_is_told_if_it_is_raised_again(who: str, wait: W
     "trio",
     expect=holds(),
     antecedents=("the cancellation was caught",),
-    builds_on=(TIMERS, TASKS, SLEEPS_FOR_EVER),
+    builds_on=(TIMERS, TASKS),
 )
-@given(who=every(SCOPED_CANCELLERS), wait=every(SCOPED_PENDING))
+@given(who=every(SCOPED_CANCELLERS), wait=every(but_for_ever(SCOPED_PENDING)))
 async def test_whoever_cancelled_the_scope_is_told_if_it_is_raised_again(
     library: Any, who: str, wait: ScopedWait
 ) -> None:

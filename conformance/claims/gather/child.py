@@ -422,7 +422,8 @@ async def test_the_articles_example(instant: Instant, second: str, gathered_firs
             f"the first was cancelled {instant.name}: its place held {results[0]!r}"
         )
         assert results[1:] == ["the second's value"], (
-            f"the first was cancelled {instant.name}, the second {second}: its place held {results[1:]}"
+            f"the first was cancelled {instant.name}, the second {second}: its place held"
+            f" {results[1:]}"
         )
 
 

@@ -29,11 +29,14 @@ def start(library: ModuleType, group: Any, function: Any, *args: Any) -> Any:
     return group.start_soon(function, *args)
 
 
+ENOUGH = 5
+"""Steps after which one that works on lets itself be cancelled anywhere."""
+
 WAITS_FOR_ALL = law(
     "LAW-GATHER-03",
-    "A group whose child fails, otherwise than by SystemExit or KeyboardInterrupt, at once cancels the"
-    " others, waits until each of them has ended, and then raises one exception group with every"
-    " failure.",
+    "A group whose child fails, otherwise than by SystemExit or KeyboardInterrupt, cancels the others"
+    " before any of them has begun a second step more, waits until each of them has ended, and then"
+    " raises one exception group with every failure.",
     source="https://docs.python.org/3/library/asyncio-task.html#task-groups,"
     " https://trio.readthedocs.io/en/stable/reference-core.html#nurseries-and-spawning",
 )
@@ -50,7 +53,7 @@ WAITS_FOR_ALL = law(
     error=every((KeyError, Grave)),
     after_a_wait=flags(),
     others=sequences(
-        ("has ended", "waits", "takes time to clean up", "fails on its way out"), most=2
+        ("has ended", "waits", "works on", "takes time to clean up", "fails on its way out"), most=2
     ),
 )
 async def test_a_group_cancels_and_awaits_its_children_before_it_raises(
@@ -61,17 +64,31 @@ async def test_a_group_cancels_and_awaits_its_children_before_it_raises(
     cleaning: list[str] = []
     failed: list[str] = [error.__name__]
     raised: list[str] = []
+    over: list[str] = []
+    further: list[int] = [0]
 
     async def failing() -> None:
         if after_a_wait:
             await fail.wait()
+        over.append("the first to fail")
         raise error
+
+    async def work_on() -> None:
+        if after_a_wait:
+            await fail.wait()
+        steps = 0
+        while steps < ENOUGH:
+            await library.sleep(0)
+            steps += bool(over)
+            further.append(steps)
 
     async def other(does: str) -> None:
         if does == "has ended":
             return
         waiting.append(does)
         try:
+            if does == "works on":
+                await work_on()
             await go_on.wait()
         finally:
             waiting.remove(does)
@@ -111,6 +128,10 @@ async def test_a_group_cancels_and_awaits_its_children_before_it_raises(
         await settle(library)
     case = f"a child raised {error.__name__}, the others: {others}"
     assert not still_waiting, f"{case}: {still_waiting} were not cancelled"
+    assert max(further) <= 1, (
+        f"{case}: one that works on began {counted(max(further), 'more step')} before it was"
+        " cancelled"
+    )
     assert not (still_cleaning and raised_early), (
         f"{case}: the group raised {raised_early} while {still_cleaning} had not ended"
     )

@@ -34,7 +34,8 @@ ON_CANCEL = ("gives way", "swallows it", "fails on its way out", "takes time to 
 WAITS_FOR_CLEANUP = law(
     "LAW-GATHER-06",
     "Cancelled while it awaits gather(return_exceptions=True) or, in anyio and trio, sits in a group,"
-    " the parent goes on only when every child has ended, and then no further than its next checkpoint.",
+    " once or again while its children clean up, the parent goes on only when every child has ended,"
+    " and then no further than its next checkpoint.",
     source=f"{GATHER_DOCS}, https://github.com/python/cpython/issues/76865",
 )
 
@@ -49,10 +50,12 @@ WAITS_FOR_CLEANUP = law(
     on_cancel=sequences(ON_CANCEL, least=1, most=2),
     instant=every((WAITING, CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL)),
     ending=every(ENDINGS),
+    again=flags(),
 )
 async def test_the_parent_waits_for_every_cleanup_and_is_interrupted(
-    on_cancel: tuple[str, ...], instant: Instant, ending: str
+    on_cancel: tuple[str, ...], instant: Instant, ending: str, again: bool
 ) -> None:
+    """``again``: it is cancelled a second time while its children clean up."""
     complete, never, cleaned_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
     cleaning: list[int] = []
     did: list[str] = []
@@ -69,7 +72,10 @@ async def test_the_parent_waits_for_every_cleanup_and_is_interrupted(
             if on_cancel[place] == "takes time to clean up":
                 antecedent("a child took time to clean up")
                 cleaning.append(place)
-                await cleaned_up.wait()
+                try:
+                    await cleaned_up.wait()
+                except asyncio.CancelledError:
+                    await cleaned_up.wait()
                 cleaning.remove(place)
             raise
         if ending == "fails":
@@ -94,6 +100,9 @@ async def test_the_parent_waits_for_every_cleanup_and_is_interrupted(
     task = asyncio.ensure_future(parent())
     await cancel_at(instant, cancel, complete.set)
     await settle()
+    if again:
+        task.cancel()
+        await settle()
     early = list(did) if cleaning else ["gathers"]
     cleaned_up.set()
     await settle()
@@ -119,10 +128,12 @@ async def test_the_parent_waits_for_every_cleanup_and_is_interrupted(
     on_cancel=sequences(ON_CANCEL, least=1, most=2),
     instant=every((WAITING, CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL)),
     ending=every(ENDINGS),
+    again=flags(),
 )
 async def test_the_parent_of_a_group_waits_for_every_cleanup_and_is_interrupted(
-    library: ModuleType, on_cancel: tuple[str, ...], instant: Instant, ending: str
+    library: ModuleType, on_cancel: tuple[str, ...], instant: Instant, ending: str, again: bool
 ) -> None:
+    """``again``: it is cancelled a second time while its children clean up."""
     complete, never, cleaned_up = library.Event(), library.Event(), library.Event()
     scope = library.CancelScope()
     cleaning: list[int] = []
@@ -180,6 +191,9 @@ async def test_the_parent_of_a_group_waits_for_every_cleanup_and_is_interrupted(
             settled=lambda: settle(library),
         )
         await settle(library)
+        if again:
+            scope.cancel()
+            await settle(library)
         early = list(did) if cleaning else ["waits"]
         cleaned_up.set()
         never.set()

@@ -24,6 +24,7 @@ from conformance.programs.instants import (
 )
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, sequences, up_to
+from conformance.programs.words import counted
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 
@@ -210,8 +211,8 @@ async def test_cancelling_the_parent_interrupts_a_group(
 
 CANCELS_THE_REST = law(
     "LAW-GATHER-05",
-    "Cancelling the one who waits for several children, or gather() itself, cancels every child that"
-    " has not ended, and takes nothing from those that have.",
+    "Cancelling the one who awaits gather() or sits in a group of anyio's or trio's, or gather()"
+    " itself, cancels every child that still waits, and takes nothing from those that have ended.",
     source=GATHER_DOCS,
 )
 
@@ -253,8 +254,9 @@ async def test_cancelling_gather_cancels_the_unfinished_children(
         done.cancel()
     expected = ["cancelled" if does else "its value" for does in waits]
     assert ends == expected, (
-        f"{'the parent' if parents else 'gather()'} was cancelled, when {sum(waits)} of"
-        f" {len(waits)} children had not ended: the children are {ends}, not {expected}"
+        f"{'the parent' if parents else 'gather()'} was cancelled, when of"
+        f" {counted(len(waits), 'child', 'children')} {sum(waits)} had not ended: they are {ends},"
+        f" not {expected}"
     )
 
 
@@ -293,6 +295,6 @@ async def test_cancelling_around_a_group_cancels_the_unfinished_children(
         let_go.set()
     expected = ["cancelled" if does else "its value" for does in waits]
     assert seen == expected, (
-        f"the parent was cancelled, when {sum(waits)} of {len(waits)} children had not ended: the"
-        f" children are {seen}, not {expected}"
+        f"the parent was cancelled, when of {counted(len(waits), 'child', 'children')} {sum(waits)}"
+        f" had not ended: they are {seen}, not {expected}"
     )

@@ -294,8 +294,8 @@ IN_ORDER.not_applicable("trio", because="there is no gather()", missing=("trio.g
 
 NOT_GATHERED = law(
     "LAW-GATHER-09",
-    "A child's SystemExit or KeyboardInterrupt is not gathered: it leaves asyncio.run() at once,"
-    " whatever is handled where gather() is awaited, and return_exceptions=True gives no results.",
+    "A child's SystemExit or KeyboardInterrupt is not gathered: it leaves asyncio.run(), whatever is"
+    " handled where gather() is awaited, and return_exceptions=True gives no results.",
     source="https://github.com/python/cpython/issues/93122",
 )
 

@@ -17,6 +17,7 @@ from conformance.programs.instants import settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, sequences, up_to
 from conformance.programs.waits import ASYNCIO_PENDING, Wait
+from conformance.programs.words import counted
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 
@@ -38,7 +39,7 @@ STOPPED = Claim(
     "asyncio",
     expect=refuted(
         "gather() leaves the other children alone: they run on to their own end",
-        message="a child … and gather() raised it: … others, waiting for …, still run",
+        message="a child … and gather() raised it: of …, waiting for …, … ran on",
     ),
     antecedents=("gather() raised",),
 )
@@ -79,8 +80,8 @@ async def test_the_other_children_of_gather_are_stopped(
     await settle()
     running = sum(not other.done() for other in others)
     assert not running, (
-        f"a child {how} {when} and gather() raised it: {running} of {waiting} others, waiting for"
-        f" {wait.name}, still run"
+        f"a child {how} {when} and gather() raised it: of {counted(waiting, 'other')}, waiting for"
+        f" {wait.name}, {running} ran on"
     )
 
 

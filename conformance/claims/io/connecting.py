@@ -229,8 +229,8 @@ async def cancel_some_accepts(
         for client in clients:
             client.close()
     assert not stranded, (
-        f"of {len(clients)} who connected {stranded} {were(stranded)} neither given to an accept nor"
-        " closed"
+        f"of {len(clients)} who connected {stranded} {were(stranded)} neither given to an accept"
+        " nor closed"
     )
     assert not (others and not on_asyncio()), (
         f"of {len(clients)} who connected {len(others)} {were(len(others))} closed, and given to no"

@@ -121,8 +121,8 @@ async def test_a_wait_cancelled_in_trio_keeps_the_status(
 
 RUNS_LEAVE_NOTHING = law(
     "LAW-IO-07",
-    "What starts a process, or runs one to its end, leaves neither the process nor a descriptor"
-    " behind if it is cancelled, at whatever turn of the loop.",
+    "create_subprocess_exec() of asyncio, and run_process() of anyio and trio, leave neither a process"
+    " nor a descriptor behind if they are cancelled, at whatever turn of the loop.",
     source="https://trio.readthedocs.io/en/stable/reference-io.html#trio.run_process",
 )
 

@@ -23,8 +23,8 @@ CANCELLED_READS = 3
 
 READS_TAKE_NOTHING = law(
     "LAW-IO-01",
-    "A read of a stream that is cancelled takes nothing: what the other side wrote is given, whole"
-    " and in order, to the reads that return, however many were cancelled and at whatever turn.",
+    "A read of a TCP stream that is cancelled takes nothing: what the other side wrote is given, whole"
+    " and in order, to the reads that return, at whatever turn others before them were cancelled.",
     source="https://trio.readthedocs.io/en/stable/reference-core.html#cancellation-and-primitive-operations",
 )
 

@@ -25,6 +25,7 @@ from conformance.programs.instants import (
 from conformance.programs.reports import no_error_reported
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.turns import patiently
+from conformance.programs.words import counted
 
 GUARD = 8.0
 """Real seconds after which something that waits is taken to wait for ever."""
@@ -389,8 +390,8 @@ async def ask_in_a_thread(library: ModuleType, abandons: bool, asks: int, cancel
             f"the function was interrupted, but the cancelled wait for it {result}"
         )
     assert answers == [False] * asks + [cancelled], (
-        f"asked {asks} times before the cancel and once after it (cancelled: {cancelled}), the"
-        f" function was told {answers}"
+        f"asked {counted(asks, 'time')} before the cancel and once after it (cancelled:"
+        f" {cancelled}), the function was told {answers}"
     )
 
 

@@ -22,5 +22,8 @@ SOCKETS = "LAW-LOOP-08"
 CLOSES = "LAW-LOOP-17"
 """A transport that is closed ends its connection."""
 
+HANDLES_ERRORS = "LAW-LOOP-10"
+"""What a callback raises reaches the loop's exception handler."""
+
 EXECUTOR = "LAW-LOOP-11"
 """run_in_executor() runs functions in threads."""

@@ -15,6 +15,7 @@ from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.instants import NEVER, SOON
 from conformance.programs.space import every, sequences, up_to
 from conformance.programs.turns import NewLoop, each_once, fresh_loop, run, turn
+from conformance.programs.words import counted
 
 DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
 
@@ -75,8 +76,8 @@ def test_callbacks_are_called_once_and_in_order(
 
 CANCELLED = law(
     "LAW-LOOP-05",
-    "A callback or timer whose handle is cancelled before its turn is not called, and cancelling it "
-    "twice, or too late, does nothing else.",
+    "What call_soon() or call_later() is given is not called if its handle is cancelled before its "
+    "turn, and cancelling it twice, or too late, does nothing else.",
     source=f"{DOCS}#asyncio.Handle.cancel",
 )
 
@@ -188,7 +189,8 @@ def test_a_handle_says_whether_it_was_cancelled(
         except AttributeError:
             raise AssertionError(f"a handle of {kind}() has no cancelled()") from None
         assert said == (times > 0), (
-            f"a handle of {kind}() that was cancelled {times} times says {said} of itself"
+            f"a handle of {kind}() that was cancelled {counted(times, 'time')} says {said} of"
+            " itself"
         )
         turn(loop)
 

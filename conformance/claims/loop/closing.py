@@ -14,6 +14,7 @@ from conformance.programs.descriptors import left_open
 from conformance.programs.instants import NEVER, SOON
 from conformance.programs.space import every, sequences, up_to
 from conformance.programs.turns import NewLoop, complete, fresh_loop, run, run_until_complete
+from conformance.programs.words import counted, were
 
 DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
 
@@ -110,8 +111,8 @@ def leaves_nothing(uses: tuple[str, ...], loops: int, new_event_loop: NewLoop) -
     if loops > 1:
         antecedent("several loops were closed")
     assert left <= 0, (
-        f"after {loops} more loops were used for {' and '.join(uses)} and closed, {left} more file "
-        "descriptors are open"
+        f"after {counted(loops, 'more loop')} {were(loops)} used for {' and '.join(uses)} and"
+        f" closed, {counted(left, 'more file descriptor')} {'is' if left == 1 else 'are'} open"
     )
 
 

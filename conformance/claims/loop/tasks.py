@@ -11,6 +11,7 @@ from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
 from conformance.programs.space import every, flags, sequences
 from conformance.programs.turns import NewLoop, complete, each_once, fresh_loop, turn
+from conformance.programs.words import counted
 
 EVERY_TASK = law(
     "LAW-LOOP-03",
@@ -81,15 +82,16 @@ def test_every_task_gives_what_it_ended_with(
             if not undone:
                 raise
             raise AssertionError(
-                f"task {undone[0]} of {len(plan)}, which {plan[undone[0]]}, never ended"
+                f"of {counted(len(plan), 'task')}, number {undone[0]}, which {plan[undone[0]]},"
+                " never ended"
             ) from failure
     for number, end in enumerate(meant):
         fails = isinstance(end, ValueError)
         antecedent("an exception was awaited" if fails else "a result was awaited")
         how, given = ends[number]
         assert (how, given) == ("was raised" if fails else "got", end), (
-            f"task {number} of {len(plan)}, which {plan[number]}, ended with {end!r}, and whoever "
-            f"awaited it {how} {given!r}"
+            f"of {counted(len(plan), 'task')}, number {number}, which {plan[number]}, ended with"
+            f" {end!r}, and whoever awaited it {how} {given!r}"
         )
 
 
@@ -164,7 +166,9 @@ def test_a_done_callback_is_called_once_in_a_later_turn(
             if added.endswith("removed again"):
                 antecedent("removed")
                 removed = future.remove_done_callback(callbacks[number])
-                assert removed == 1, f"remove_done_callback() removed {removed} callbacks, not one"
+                assert removed == 1, (
+                    f"remove_done_callback() removed {counted(removed, 'callback')}, not one"
+                )
         call = "the call that ends the future"
         if outcome == "a result":
             gate.set_result(None)

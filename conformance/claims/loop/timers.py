@@ -84,7 +84,8 @@ def test_timers_are_called_in_time_and_in_order(
     for number, at in zip(called, called_at, strict=True):
         early = from_then[number] - at
         assert early <= exactly, (
-            f"the timer of {delays[number]} ms ({how}) was called {early * 1000:g} ms before its time"
+            f"the timer of {delays[number]} ms ({how}) was called {early * 1000:g} ms before its"
+            " time"
         )
     for place, number in enumerate(called):
         for other in range(len(delays)):
@@ -93,7 +94,8 @@ def test_timers_are_called_in_time_and_in_order(
                 if number < other:
                     antecedent("a later one was set first")
                 assert other in called[:place], (
-                    f"of timers of {list(delays)} ms ({how}), that of {delays[number]} ms was called"
+                    f"of timers of {list(delays)} ms ({how}), that of {delays[number]} ms was"
+                    " called"
                     f" before that of {delays[other]} ms"
                 )
 
@@ -137,6 +139,6 @@ def test_an_infinite_timer_is_never_called(
             set_all()
         turn(loop)
     assert not called, (
-        f"of {counted(timers, 'timer')} for an infinite time ahead ({how}), "
-        f"{min(cancelled, timers)} of them cancelled, {len(called)} {were(len(called))} called"
+        f"of {counted(timers, 'timer')} for an infinite time ahead ({how}),"
+        f" {min(cancelled, timers)} of them cancelled, {len(called)} {were(len(called))} called"
     )

@@ -33,6 +33,7 @@ from conformance.programs.syntax import (
     walk,
 )
 from conformance.programs.trace import Seen
+from conformance.programs.words import counted, were
 
 QUEUES = "https://docs.python.org/3/library/asyncio-queue.html#asyncio.Queue"
 PRIMITIVES = "https://trio.readthedocs.io/en/stable/reference-core.html#cancellable-primitives"
@@ -102,8 +103,8 @@ def test_no_item_is_lost(case: Case, run: Callable[[Any], object]) -> None:
                 antecedent("in the turn of a cancel")
         left = seen[name][-1]
         assert left == f"{put - got} left", (
-            f"{put} items were put into the {name} and {got} were received, so {put - got} are to "
-            f"be left; but there are: {left}\n{told(seen)}"
+            f"{counted(put, 'item')} {were(put)} put into the {name} and {got} received:"
+            f" {put - got} left was to be seen, and not {left}\n{told(seen)}"
         )
 
 
@@ -137,8 +138,8 @@ def test_no_item_is_there_that_was_not_put(case: Case, run: Callable[[Any], obje
                 antecedent("in the turn of a cancel")
         left = seen[name][-1]
         assert left == f"{1 - taken + put} left", (
-            f"there was 1 item in the {name}, {taken} were taken out, and {put} put() returned, so "
-            f"{1 - taken + put} are to be left; but there are: {left}\n{told(seen)}"
+            f"there was 1 item in the {name}, {taken} {were(taken)} taken out, and {put} put()"
+            f" returned: {1 - taken + put} left was to be seen, and not {left}\n{told(seen)}"
         )
 
 
@@ -180,7 +181,8 @@ def test_what_is_released_is_free(case: Case, run: Callable[[Any], object]) -> N
                 antecedent("in the turn of a cancel")
         expected = "free" if released else "taken"
         assert seen[name][-1] == expected, (
-            f"the {name} was {'' if released else 'never '}released, everybody has ended, and it is "
+            f"the {name} was {'' if released else 'never '}released, everybody has ended, and it is"
+            " "
             f"{seen[name][-1]}:\n{told(seen)}"
         )
 

@@ -223,7 +223,8 @@ def test_nothing_runs_after_the_end(case: Case, run: Callable[[Any], object]) ->
 
 SHIELDED = law(
     "PROGRAM-09",
-    "What has begun within a shield runs to its end, wherever its task is cancelled.",
+    "What has begun within a shield runs to its end, if what it waits for comes, wherever its task is "
+    "cancelled.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.shield,"
     " https://trio.readthedocs.io/en/stable/reference-core.html#trio.CancelScope.shield,"
     " https://anyio.readthedocs.io/en/stable/cancellation.html#shielding",
@@ -286,8 +287,8 @@ def test_what_is_shielded_ends(case: Case, run: Callable[[Any], object]) -> None
 
 DELIVERED = law(
     "PROGRAM-10",
-    "A task to which everything came that it waits for ends, and so does one that was cancelled: "
-    "it gets a result or the cancel, and never neither.",
+    "A task to which everything came that it waits for ends, cancelled or not: it gets a result or "
+    "the cancel, and never neither.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.Task,"
     " https://trio.readthedocs.io/en/stable/reference-core.html#cancellable-primitives",
 )

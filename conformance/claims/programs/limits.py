@@ -34,6 +34,7 @@ from conformance.programs.syntax import (
     statements,
 )
 from conformance.programs.trace import Seen
+from conformance.programs.words import counted
 
 TIMEOUTS = (
     "https://docs.python.org/3/library/asyncio-task.html#asyncio.timeout,"
@@ -169,13 +170,13 @@ def test_the_count_is_right(case: Case, run: Callable[[Any], object]) -> None:
     for name in case.program.names:
         requests = asked(case, name)
         antecedent("it was" if requests else "the task was not asked to end")
-        counted = requests_left(seen, name)
-        assert counted <= requests, (
-            f"others asked the {name} {requests} times to end, and {counted} requests are still "
-            f"counted:\n{told(seen)}"
+        left = requests_left(seen, name)
+        assert left <= requests, (
+            f"others asked the {name} {counted(requests, 'time')} to end, and still "
+            f"{counted(left, 'request')} {'is' if left == 1 else 'are'} counted:\n{told(seen)}"
         )
         if requests == times(case, CancelTask(name)) == 1 and ending(seen, name) == "cancelled":
-            assert counted == 1, (
-                f"the {name} was cancelled, nobody took that back, and {counted} requests are "
-                f"counted:\n{told(seen)}"
+            assert left == 1, (
+                f"the {name} was cancelled, nobody took that back, and {counted(left, 'request')}"
+                f" are counted:\n{told(seen)}"
             )

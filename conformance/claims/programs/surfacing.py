@@ -254,7 +254,8 @@ def test_a_cancel_is_delivered_once(case: Case, run: Callable[[Any], object]) ->
 
 UNASKED = law(
     "PROGRAM-05",
-    "A task that nobody asked to end does not end as cancelled, whatever happens to the others.",
+    "A task that nobody asked to end does not end as cancelled, whatever happens to the others, unless "
+    "it waits for a future of asyncio's together with them.",
     source=f"https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancelled, {CANCELLATION}",
 )
 

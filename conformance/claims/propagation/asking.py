@@ -438,8 +438,9 @@ async def test_the_scope_handed_down_shows_the_cancel(
 
 CANCELLING = law(
     "LAW-NEST-03",
-    "While a task still runs, its cancelling() is the number of times that it was asked to stop,"
-    " wherever it is asked: before, in handlers and cleanup, and after swallowing the exception.",
+    "While a task still runs, its cancelling() is the number of times that it was asked to stop, if"
+    " nobody takes a request back, wherever it is asked: before, in handlers and cleanup, and after"
+    " swallowing the exception.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancelling",
 )
 

@@ -12,7 +12,8 @@ from conformance.claim import (
     holds,
     law,
 )
-from conformance.programs.instants import running_task, settle
+from conformance.claims.loop import TASKS, TIMERS
+from conformance.programs.instants import SOON, running_task, settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
@@ -33,8 +34,9 @@ async def cancelled_before(times: int) -> None:
 
 TIMEOUTS = law(
     "LAW-NEST-16",
-    "A timeout that expires takes its own request back: asyncio.timeout() raises TimeoutError,"
-    " anyio's move_on_after() goes on, and cancelling() is what it was before the block.",
+    "A timeout that expires, while nobody else cancels its task, takes its own request back:"
+    " asyncio.timeout() raises TimeoutError, anyio's move_on_after() goes on, and cancelling() is"
+    " what it was before the block.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.uncancel",
 )
 
@@ -44,22 +46,24 @@ TIMEOUTS = law(
     expect=holds("it calls uncancel() once for its own cancel()"),
     exists="asyncio.timeout",
     antecedents=("timed out",),
+    builds_on=(TIMERS, TASKS),
 )
 @given(
     before=up_to(2),
     around=up_to(2),
     swallow=flags(),
+    seconds=every((0, SOON)),
     wait=every(ASYNCIO_PENDING),
 )
 async def test_a_timeout_takes_its_request_back(
-    before: int, around: int, swallow: bool, wait: Wait
+    before: int, around: int, swallow: bool, seconds: float, wait: Wait
 ) -> None:
     seen: list[tuple[str, int]] = []
 
     async def time_out() -> None:
         waiting = await wait.new()
         try:
-            async with asyncio.timeout(0):
+            async with asyncio.timeout(seconds):
                 try:
                     await waiting.wait()
                 except asyncio.CancelledError:
@@ -94,16 +98,23 @@ async def test_a_timeout_takes_its_request_back(
     exists="asyncio.Task.cancelling",
     unless={"trio": NO_COUNT},
     antecedents=("timed out",),
+    builds_on=(TIMERS, TASKS),
 )
-@given(before=up_to(2), around=up_to(2), swallow=flags(), wait=every(ANYIO_PENDING))
+@given(
+    before=up_to(2),
+    around=up_to(2),
+    swallow=flags(),
+    seconds=every((0, SOON)),
+    wait=every(ANYIO_PENDING),
+)
 async def test_a_scope_takes_its_requests_back(
-    library: ModuleType, before: int, around: int, swallow: bool, wait: Wait
+    library: ModuleType, before: int, around: int, swallow: bool, seconds: float, wait: Wait
 ) -> None:
     seen = []
 
     async def time_out() -> None:
         waiting = await wait.new()
-        with library.move_on_after(0):
+        with library.move_on_after(seconds):
             try:
                 await waiting.wait()
             except asyncio.CancelledError:
@@ -135,8 +146,8 @@ TIMEOUTS.not_applicable("trio", because=NO_COUNT, missing=MISSING)
 
 GROUPS = law(
     "LAW-NEST-17",
-    "A group that interrupts its own body because a child failed takes that request back:"
-    " cancelling() is after the group what it was before.",
+    "A group that interrupts its own task because a child failed, in its body or while it waits for"
+    " its children, takes that request back: cancelling() is after the group what it was before.",
     source="https://docs.python.org/3/library/asyncio-task.html#task-groups",
 )
 

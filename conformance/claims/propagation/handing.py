@@ -17,11 +17,12 @@ from conformance.claim import (
     law,
     refuted,
 )
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
+from conformance.claims.loop import TASKS
 from conformance.programs.instants import settle
 from conformance.programs.scopes import open_group
 from conformance.programs.space import every, sequences, up_to
 from conformance.programs.waits import ASYNCIO_PENDING, Wait
+from conformance.programs.words import counted
 
 ENDED_BY = ("the code that it was handed to", "another task")
 
@@ -42,7 +43,7 @@ async def hand_a_scope_down(library: ModuleType, depth: int) -> None:
             return await layer(levels - 1, scope)
         antecedent("the scope was handed down")
         scope.cancel()
-        await library.sleep_forever()
+        await library.Event().wait()
 
     with library.CancelScope() as scope:
         await layer(depth, scope)
@@ -133,10 +134,7 @@ async def test_a_timeout_can_be_ended_from_anywhere(ended_by: str, depth: int, w
     "trio",
     expect=holds("the scope that was cancelled catches the exception"),
     antecedents=("ended while it waits",),
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
 @given(ended_by=every(ENDED_BY), depth=up_to(3), inner_scopes=up_to(2))
 async def test_a_scope_can_be_ended_from_anywhere(
@@ -154,7 +152,7 @@ async def test_a_scope_can_be_ended_from_anywhere(
         if ended_by == "the code that it was handed to":
             scope.cancel()
         try:
-            await library.sleep_forever()
+            await library.Event().wait()
         finally:
             antecedent("ended while it waits")
             events.append("interrupted")
@@ -241,8 +239,8 @@ async def test_the_effective_deadline_tells(
             cancelled_now.set()
     reached = place != "before the cancel" and "a shield" not in scopes
     assert answers == [-math.inf if reached else math.inf], (
-        f"asked {place}, within {len(scopes)} inner scopes {scopes}: current_effective_deadline()"
-        f" said {answers[0]}, not {-math.inf if reached else math.inf}"
+        f"asked {place}, within {counted(len(scopes), 'inner scope')} {scopes}:"
+        f" current_effective_deadline() said {answers[0]}, not {-math.inf if reached else math.inf}"
     )
 
 

@@ -372,8 +372,8 @@ async def test_checkpoint_if_cancelled_stops_a_loop(
 
 RESPONDING = law(
     "LAW-NEST-07",
-    "A cancelled loop is stopped by the first await in it that suspends the task (asyncio) or is a"
-    " checkpoint (anyio, trio), and runs on as long as there is none.",
+    "A cancelled loop that catches nothing is stopped by the first await in it that suspends the task"
+    " (asyncio) or is a checkpoint (anyio, trio), and runs on as long as there is none.",
     source="https://trio.readthedocs.io/en/stable/reference-core.html#checkpoints",
 )
 

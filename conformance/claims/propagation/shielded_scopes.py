@@ -8,7 +8,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
+from conformance.claims.loop import TASKS
 from conformance.claims.propagation.shielding import SCOPED_WAITS
 from conformance.programs.instants import (
     BEFORE_FIRST_STEP,
@@ -21,7 +21,7 @@ from conformance.programs.instants import (
 )
 from conformance.programs.scopes import cancelled, open_group
 from conformance.programs.space import every, sequences, up_to
-from conformance.programs.waits import ANYIO_PENDING, ScopedWait, Wait
+from conformance.programs.waits import ANYIO_PENDING, ScopedWait, Wait, but_for_ever
 
 AT_ONCE = (WAITING, CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL, BEFORE_FIRST_STEP)
 
@@ -104,12 +104,9 @@ NATIVE = law(
     expect=holds("a shield keeps off what anyio's scopes deliver, nothing else"),
     unless={"trio": "trio has no Task.cancel(): only scopes are cancelled there"},
     antecedents=("interrupted in the shield",),
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
-@given(shields=up_to(3, least=1), wait=every(ANYIO_PENDING))
+@given(shields=up_to(3, least=1), wait=every(but_for_ever(ANYIO_PENDING)))
 async def test_task_cancel_goes_through_anyios_shield(
     library: ModuleType, shields: int, wait: Wait
 ) -> None:

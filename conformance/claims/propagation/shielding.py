@@ -258,8 +258,8 @@ async def cancel_the_task(
 
 SHIELDED_TASK = law(
     "LAW-NEST-08",
-    "When a task that awaits asyncio.shield(x) is cancelled, the await raises CancelledError at"
-    " once, while x is not told and runs to its end.",
+    "When a task that waits for asyncio.shield(x) is cancelled, the await raises CancelledError"
+    " without waiting for x, which is not told and, while the loop runs, goes on to its end.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.shield",
 )
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
+from conformance.claims.loop import TASKS
 from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import settle
 from conformance.programs.leftover import leave_running
@@ -41,7 +41,7 @@ async def wait_until_cancelled(alive: set[object]) -> None:
     me = object()
     alive.add(me)
     try:
-        await anyio.sleep_forever()
+        await anyio.Event().wait()
     finally:
         alive.discard(me)
 
@@ -60,10 +60,7 @@ ONE_LOOP = law(
     exists=IS_INSTALLED,
     antecedents=("an example came after another",),
     io=True,
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
 @given(scope=every(("function", "module")), examples=up_to(3, least=2), tasks=up_to(2, least=1))
 def test_examples_share_a_loop_under_pytest_asyncio(
@@ -117,10 +114,7 @@ A_LOOP_EACH = law(
     expect=holds(),
     antecedents=("an example came after another",),
     io=True,
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
 @given(
     fixture=every(("none", "function", "module")),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
+from conformance.claims.loop import HANDLES_ERRORS, TASKS
 from conformance.programs.inner_pytest import Run, plugin_of, under_anyio
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running
@@ -28,7 +28,7 @@ FAILURES = (KeyError, AssertionError, TimeoutError)
 async def fail_when_cancelled(failure: type[Exception], pauses: int) -> None:
     """Wait for ever; when cancelled, suspend ``pauses`` times and raise a ``failure``."""
     try:
-        await anyio.sleep_forever()
+        await anyio.Event().wait()
     finally:
         antecedent("raised while cancelled")
         if pauses:
@@ -40,8 +40,8 @@ async def fail_when_cancelled(failure: type[Exception], pauses: int) -> None:
 
 FAILS_NO_TEST = law(
     "LAW-TESTING-05",
-    "What a leftover task raises while the end of its event loop cancels it fails no test, neither"
-    " the one that left it nor the next.",
+    "The Exception that a leftover task raises while the end of its event loop cancels it fails no"
+    " test, neither the one that left it nor the next.",
     source="https://docs.python.org/3/library/asyncio-runner.html#asyncio.Runner.close;"
     " neither plugin promises anything. An option to make leftovers an error is asked for in"
     " https://github.com/pytest-dev/pytest-asyncio/issues/1044.",
@@ -91,8 +91,8 @@ FAILS_NO_TEST.not_applicable("trio", because=NO_PLUGIN, missing=("trio.pytest_pl
 
 IS_TOLD = law(
     "LAW-TESTING-06",
-    "What a leftover task raises while the end of its event loop cancels it is told to somebody: it"
-    " is logged by asyncio, or a test fails.",
+    "The Exception that a leftover task raises while the end of its event loop cancels it is told to"
+    " somebody: it is logged by asyncio, or a test fails.",
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.call_exception_handler;"
     " https://anyio.readthedocs.io/en/stable/versionhistory.html (3.0.0: what callbacks and native"
     " tasks raise is raised after the test or the fixture)",
@@ -112,7 +112,7 @@ IS_TOLD = law(
     expect=holds(),
     antecedents=("raised while cancelled",),
     io=True,
-    builds_on=(SLEEPS_FOR_EVER,),
+    builds_on=(TASKS, HANDLES_ERRORS),
 )
 @given(failure=every(FAILURES), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_what_a_leftover_raises_is_told(
@@ -158,10 +158,7 @@ FAILS_THE_TEST = law(
     },
     antecedents=("the task failed",),
     io=True,
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS, HANDLES_ERRORS),
 )
 @given(tasks=up_to(2, least=1), steps=up_to(2))
 def test_a_dropped_task_that_raises_fails_the_test(run: Run, tasks: int, steps: int) -> None:

@@ -83,10 +83,7 @@ def test_a_leftover_is_cleaned_up_before_the_next_test(run: Run, wait: Wait) -> 
     expect=holds(),
     antecedents=("a task was left running",),
     io=True,
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
 @given(wait=every(ANYIO_PENDING))
 def test_a_leftover_is_cleaned_up_before_anyios_next_test(run: Run, wait: Wait) -> None:

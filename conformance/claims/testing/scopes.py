@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
+from conformance.claims.loop import TASKS
 from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import NEVER, settle
 from conformance.programs.leftover import leave_running
@@ -45,20 +45,14 @@ SHARED_IN = {
     exists=IS_INSTALLED,
     antecedents=("tasks were left running",),
     io=True,
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
 @SHARED_LOOP.states(
     "anyio",
     expect=holds(),
     antecedents=("tasks were left running",),
     io=True,
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
 @given(scope=every(SHARED_IN), tasks=up_to(2, least=1), pauses=up_to(1))
 def test_leftovers_live_as_long_as_the_loop(
@@ -144,10 +138,7 @@ PACKAGES = law(
     exists=IS_INSTALLED,
     antecedents=("tasks were left running",),
     io=True,
-    builds_on=(
-        TASKS,
-        SLEEPS_FOR_EVER,
-    ),
+    builds_on=(TASKS,),
 )
 @given(packages=up_to(3, least=2), inside=flags(), tasks=up_to(2, least=1))
 def test_packages_share_the_loop_of_package_scope(

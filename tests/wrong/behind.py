@@ -66,8 +66,8 @@ _LEAVES = "a send() that is cancelled while it waits leaves its item"
 BEHIND = (
     Behind(_LEAVES, "LAW-DELIVER-15", "anyio", "asyncio", "while it waits", _leaving),
     Behind(_LEAVES, "LAW-DELIVER-15", "anyio", "trio", "while it waits", _leaving),
-    Behind(_LEAVES, "PROGRAM-12", "anyio", "asyncio", "are to be left", _leaving),
-    Behind(_LEAVES, "PROGRAM-12", "anyio", "trio", "are to be left", _leaving),
+    Behind(_LEAVES, "PROGRAM-12", "anyio", "asyncio", "left was to be seen", _leaving),
+    Behind(_LEAVES, "PROGRAM-12", "anyio", "trio", "left was to be seen", _leaving),
     Behind(
         "run_until_complete() returns nothing",
         "LAW-LOOP-07",

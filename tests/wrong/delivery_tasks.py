@@ -252,7 +252,7 @@ WRONG = (
         breaks="queue",
         says={
             "LAW-DELIVER-15": "put() raised, and the queue holds",
-            "PROGRAM-12": "there are: 2 left",
+            "PROGRAM-12": "and not 2 left",
         },
     ),
     *(
@@ -262,7 +262,7 @@ WRONG = (
             library=library,
             patch=slow_steps_are_not_logged,
             breaks="loop",
-            says={"LAW-DELIVER-16": "0 of them were logged"},
+            says={"LAW-DELIVER-16": "the loop logged 0 of them"},
         )
         for library in ASYNCIO_AND_ANYIO
     ),

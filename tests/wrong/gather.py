@@ -179,7 +179,7 @@ WRONG = (
         kills=("LAW-GATHER-06",),
         patch=with_cancel(ended_by_a_second_cancel),
         breaks="gather",
-        says={"LAW-GATHER-06": "was interrupted with 1 child cleaning up"},
+        says={"LAW-GATHER-06": "while one cleaned up the parent has left gather()"},
     ),
     Wrong(
         "cancelling gather() cancels the first child alone",

@@ -204,7 +204,7 @@ WRONG = (
         kills=("PROGRAM-11",),
         patch=may_fail_when_done(asyncio.Queue, "get"),
         breaks="queue",
-        says={"PROGRAM-11": "0 were received, so 1 are to be left; but there are: 0 left"},
+        says={"PROGRAM-11": "0 received: 1 left was to be seen, and not 0 left"},
     ),
     Wrong(
         "acquire() may raise though it has taken the lock",

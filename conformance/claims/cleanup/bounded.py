@@ -266,7 +266,7 @@ async def test_wait_gives_up(refusals: int, asked: int, count: int) -> None:
     due = min(asked, refusals + 1)
     assert seen == [due] * count, (
         f"each awaited task was cancelled {counted(due, 'time')}, and wait() was to add nothing to"
-        f" that: they saw {seen} cancels"
+        f" that: the cancels that they saw are {seen}"
     )
     assert len(pending) == (count if asked <= refusals else 0), (
         f"{len(pending)} of {count} were given up: asked {counted(asked, 'time')}, they refuse"

@@ -28,7 +28,6 @@ from conformance.programs.waits import (
     ScopedWait,
     Wait,
 )
-from conformance.programs.words import counted, were
 
 NEVER_STARTED = not_applicable(
     "an eager task takes its first step as it is created", on=("asyncio+eager",)

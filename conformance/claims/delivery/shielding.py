@@ -13,7 +13,6 @@ from conformance.programs.instants import running_task, turns
 from conformance.programs.space import every, flags, up_to
 from conformance.programs.suspension import Watched
 from conformance.programs.waits import SCOPED_READY, ScopedWait
-from conformance.programs.words import counted
 
 SHIELD_YIELDS = Claim(
     "DELIVER-11",

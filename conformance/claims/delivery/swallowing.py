@@ -27,7 +27,6 @@ from conformance.programs.waits import (
     ScopedWait,
     Wait,
 )
-from conformance.programs.words import counted, were
 
 LEVEL = "https://trio.readthedocs.io/en/stable/reference-core.html#cancellation-semantics"
 EDGE = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancel"

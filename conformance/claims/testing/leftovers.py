@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.claims.loop import SLEEPS_FOR_EVER, TASKS
+from conformance.claims.loop import TASKS
 from conformance.programs.inner_pytest import Run, plugin_of, under_anyio, under_pytest_asyncio
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running

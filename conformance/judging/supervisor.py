@@ -56,6 +56,12 @@ def supervise(
             child.kill()
         for child in running:
             child.close()
+        # What they had said by then counts.
+        with suppress(queue.Empty):
+            while True:
+                child, event = events.get_nowait()
+                if event is not None:
+                    child.hear(event)
         _sort(plan, outcome)
         outcome.growth = {
             name: each for name, each in outcome.growth.items() if worth_telling(each)

@@ -126,11 +126,11 @@ def complete(loop: asyncio.AbstractEventLoop, what: Any) -> Any:
     return task.result()
 
 
-def leave_running(work: Callable[[], Any]) -> None:
+def leave_running(work: Callable[..., Any], *args: Any) -> None:
     if trio.lowlevel.in_trio_run():
-        trio.lowlevel.spawn_system_task(work)
+        trio.lowlevel.spawn_system_task(work, *args)
     else:
-        task = asyncio.get_running_loop().create_task(work())
+        task = asyncio.get_running_loop().create_task(work(*args))
         KEPT.add(task)
         task.add_done_callback(KEPT.discard)
 

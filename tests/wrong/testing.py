@@ -224,7 +224,7 @@ WRONG = (
         when=INSTALLED,
         says={
             "LAW-TESTING-01": "in order: waits, the next test starts",
-            "LAW-TESTING-04": "when the last loop was closed, 1 task lived on",
+            "LAW-TESTING-04": "when the last loop was closed, 1 of 1 task lived on",
         },
     ),
     WrongPlugin(

@@ -89,7 +89,9 @@ def test_examples_share_a_loop_under_pytest_asyncio(
         f"each of {examples} examples leaves {counted(tasks, 'task')} that {were(tasks)} to live on: at the"
         f" start of each, so many were alive: {seen}"
     )
-    assert not alive, f"when the test was over, {counted(len(alive), 'task')} lived on"
+    assert not alive, (
+        f"when the test was over, {len(alive)} of {counted(tasks * examples, 'task')} lived on"
+    )
 
 
 ONE_LOOP.not_applicable(
@@ -154,7 +156,9 @@ def test_examples_have_loops_of_their_own_under_anyio(
         f" {'be gone in the next' if fixture == 'none' else 'live on'} (async fixture: {fixture}):"
         f" at the start of each, so many were alive: {seen}"
     )
-    assert not alive, f"when the test was over, {counted(len(alive), 'task')} lived on"
+    assert not alive, (
+        f"when the test was over, {len(alive)} of {counted(tasks * examples, 'task')} lived on"
+    )
 
 
 A_LOOP_EACH.not_applicable(

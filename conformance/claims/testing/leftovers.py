@@ -180,12 +180,12 @@ def test_leftovers_are_cancelled_once(
     session = plugin.session(run, test_that_leaves_tasks)
     assert session.passed, f"a test failed: {session.told}"
     assert sorted(cancels) == list(range(tasks)), (
-        f"{counted(tasks, 'leftover task')}, each of which was to be cancelled once; cancelled were, by"
-        f" number: {cancels}"
+        f"{counted(tasks, 'leftover task')}: each was to be cancelled once; cancelled were, by number:"
+        f" {cancels}"
     )
     assert sorted(ended) == list(range(tasks)), (
-        f"{counted(tasks, 'leftover task')}, each of which was to end by itself; only these did, by"
-        f" number: {ended}"
+        f"{counted(tasks, 'leftover task')}: each was to end by itself; only these did, by number:"
+        f" {ended}"
     )
 
 

@@ -94,10 +94,6 @@ def test_leftovers_live_as_long_as_the_loop(
     async def test_in_another_module() -> None:
         seen["in another module"] = len(alive)
 
-    @pytest.fixture(scope=scope, autouse=True)
-    async def shared(anyio_backend: object) -> None:
-        pass
-
     modules = {
         "test_1.py": (TestFirst, test_in_the_module),
         "test_2.py": (test_in_another_module,),
@@ -105,6 +101,11 @@ def test_leftovers_live_as_long_as_the_loop(
     if library is asyncio:
         session = under_pytest_asyncio(run, modules=modules)
     else:
+
+        @pytest.fixture(scope=scope, autouse=True)
+        async def shared(anyio_backend: object) -> None:
+            pass
+
         session = under_anyio(run, modules=modules, fixtures=[shared])
     assert session.passed, f"a test failed: {session.told}"
     expected = {where: tasks if where in SHARED_IN[scope] else 0 for where in SHARED_IN["session"]}
@@ -112,7 +113,9 @@ def test_leftovers_live_as_long_as_the_loop(
         f"a loop for the {scope}: the first test leaves {counted(tasks, 'task')} running, and in later"
         f" ones so many are alive: {seen}, not {expected}"
     )
-    assert not alive, f"when the last loop was closed, {counted(len(alive), 'task')} lived on"
+    assert not alive, (
+        f"when the last loop was closed, {len(alive)} of {counted(tasks, 'task')} lived on"
+    )
 
 
 SHARED_LOOP.not_applicable(
@@ -178,7 +181,9 @@ def test_packages_share_the_loop_of_package_scope(
         f"the first package leaves {counted(tasks, 'task')} running; in the later ones so many were"
         f" alive: {seen}"
     )
-    assert not alive, f"when the last loop was closed, {counted(len(alive), 'task')} lived on"
+    assert not alive, (
+        f"when the last loop was closed, {len(alive)} of {counted(tasks, 'task')} lived on"
+    )
 
 
 PACKAGES.not_applicable(

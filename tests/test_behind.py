@@ -46,7 +46,7 @@ def test_a_mistake_behind_a_known_bug_is_found(behind: Behind) -> None:
         wrong = behind.loop(backend.loop)
         backend = replace(backend, loop=wrong, io_loop=wrong)
     with behind.patch():
-        verdict = judge(statement, backend, Effort(size=1))
+        verdict = judge(statement, backend, Effort(size=1), explain=False)
     assert (verdict.verdict, verdict.expected) == ("refuted", "refuted")
     assert not verdict.as_expected
     assert verdict.departs is not None
@@ -57,5 +57,5 @@ def test_a_mistake_behind_a_known_bug_is_found(behind: Behind) -> None:
 @pytest.mark.parametrize(("wrong", "law"), OLD, ids=[f"{law}-{wrong}" for wrong, law in OLD])
 def test_a_mistake_behind_a_known_bug_of_an_older_python_is_found(wrong: Wrong, law: str) -> None:
     with wrong.patch():
-        verdict = judge(LAWS[law].statements[wrong.library], wrong.backend)
+        verdict = judge(LAWS[law].statements[wrong.library], wrong.backend, explain=False)
     assert not verdict.as_expected, verdict.counterexample

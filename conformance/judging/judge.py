@@ -27,7 +27,16 @@ from conformance.judging.expectations import (
     reason_for,
 )
 from conformance.judging.explaining import explanation
-from conformance.judging.search import Failure, Only, Pulse, Search, Subject, anything, missed
+from conformance.judging.search import (
+    Failure,
+    Only,
+    Pulse,
+    Search,
+    Subject,
+    Values,
+    anything,
+    missed,
+)
 from conformance.scripts.script import NoScript, script
 from conformance.verdict import (
     GONE,
@@ -49,12 +58,16 @@ def judge(
     pulse: Pulse | None = None,
     deviations: Deviations | None = None,
     known: OnRecord | None = None,
+    *,
+    explain: bool = True,
 ) -> Verdict:
     """The verdict on ``statement`` on ``backend``, held against what is on record.
 
     ``pulse`` hears of every example before it is run.
     ``known`` is what is on record; it is looked up if it is not given, in ``deviations`` or, if these
     are not given either, the package's own.
+    ``explain`` looks for what would explain a counterexample that is not on record, which takes a run
+    of every case.
     ``memory`` is handed from one claim to the next that is judged on the same backend in the same
     process: claims that range over the same runs of programs have them made once.
     """
@@ -69,12 +82,12 @@ def judge(
         with _in_peace():
             subject = Subject(statement, backend, memory, pulse)
             found = _decide(subject, effort, known)
-            explained = _explained(subject, effort, known, found)
+            explained = _explained(subject, effort, known, found) if explain else None
     search, shown = found.search, found.shown
     counterexample = None
     if shown is not None and found.verdict in ("refuted", "qualified", "hung", "error"):
         shows = found.verdict in ("refuted", "qualified")
-        text, why_not = _script(statement, backend, shown) if shows else ("", None)
+        text, why_not = _script(statement, backend, shown.values) if shows else ("", None)
         counterexample = Counterexample(
             script=text,
             text="\n".join(filter(None, (describe(shown.values, shown.error), why_not))),
@@ -96,10 +109,10 @@ def judge(
     )
 
 
-def _script(statement: Statement, backend: Backend, shown: Failure) -> tuple[str, str | None]:
-    """The counterexample as a program that runs by itself, or an empty text and why there is none."""
+def _script(statement: Statement, backend: Backend, values: Values) -> tuple[str, str | None]:
+    """The case as a program that runs by itself, or an empty text and why there is none."""
     try:
-        return script(statement, backend.script_style, shown.values), None
+        return script(statement, backend.script_style, values), None
     except NoScript as reason:
         return "", f"there is no script: {reason}"
 
@@ -204,7 +217,7 @@ def example(statement: Statement, backend: Backend) -> Example | None:
             except Exception:  # noqa: S112  # the verdict says what is wrong with it
                 continue
             if found.keys() >= statement.floors.keys():
-                text = script(statement, backend.script_style, {name: element})
+                text, _ = _script(statement, backend, {name: element})
                 return Example(text, streamed.describe(element))
     return None
 

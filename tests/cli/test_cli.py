@@ -177,7 +177,7 @@ def test_explain_says_it_all(tmp_path: Path) -> None:
         "refuted",
         "LAW-NEST-03",
         "current_task().cancelled()",
-        "asyncio.run(main())",
+        "main()",
         "async def test_",
     ):
         assert part in ran.stdout

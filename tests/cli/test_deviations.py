@@ -39,12 +39,13 @@ def test_what_was_seen_goes_on_record_and_comes_off_again(tmp_path: Path) -> Non
     (tmp_path / "mine.py").write_text(FORGETFUL)
     ran = conformance("deviations", "update", *THERE, *OWN, cwd=tmp_path)
     assert ran.stdout.splitlines() == [
-        "added to own.toml: LAW-NEST-03 is refuted on asyncio+new_loop",
+        "added to own.toml: LAW-NEST-03 is refuted on asyncio+new_loop, in the cases of "
+        'place != "at the beginning" and instant != "before the first step"',
         "now say why and name the issue, where own.toml has TODO",
     ]
     # The second time there is nothing to do but to fill it in.
     ran = conformance("deviations", "update", *THERE, *OWN, cwd=tmp_path)
-    assert ran.stdout == "nothing to change: 1 verdicts are as on record\n"
+    assert ran.stdout == "nothing to change: 1 verdict as on record\n"
     assert ran.stderr.splitlines() == [
         "conformance deviations: warning: own.toml:3: the deviation of LAW-NEST-03 has no why and no "
         "issue yet; say it, so that others can check it"

@@ -90,14 +90,14 @@ def effort(law: Claim) -> Effort:
 def holds(law: Claim, wrong: Wrong, memory: Memory) -> bool:
     """Whether ``law`` holds without the mistake: else it does not speak of the mistake."""
     statement, backend = law.statements[wrong.library], wrong.backend_without_the_mistake
-    return judge(statement, backend, effort(law), memory).verdict == "holds"
+    return judge(statement, backend, effort(law), memory, explain=False).verdict == "holds"
 
 
 def catches(law: Claim, wrong: Wrong, memory: Memory) -> bool:
     """Whether ``law`` is refuted by the mistake."""
     statement = law.statements[wrong.library]
     with wrong.patch():
-        return judge(statement, wrong.backend, effort(law), memory).verdict in CAUGHT
+        return judge(statement, wrong.backend, effort(law), memory, explain=False).verdict in CAUGHT
 
 
 def candidates(wrong: Wrong, known: dict[str, Claim]) -> list[str]:

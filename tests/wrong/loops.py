@@ -463,7 +463,7 @@ WRONG = (
         "every loop leaves a descriptor open",
         kills=("LAW-LOOP-12",),
         loop=LeaksADescriptor,
-        says={"LAW-LOOP-12": "more file descriptor is open"},
+        says={"LAW-LOOP-12": "more file descriptor"},
     ),
     Wrong(
         "close() raises the second time",

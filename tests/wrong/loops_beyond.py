@@ -198,7 +198,7 @@ WRONG = (
         "a function in a thread leaves a pipe open",
         kills=("LAW-LOOP-15",),
         loop=LeaksItsThreads,
-        says={"LAW-LOOP-15": "more file descriptor is open"},
+        says={"LAW-LOOP-15": "more file descriptor"},
     ),
     Wrong(
         "the third task never runs",

@@ -268,7 +268,7 @@ WRONG = (
         breaks="task",
         says={
             "LAW-NEST-17": "cancelling() said 2, not 0",
-            "LAW-DELIVER-18": "was swallowed and taken back, and then",
+            "LAW-DELIVER-18": "swallowed and taken back",
         },
     ),
 )

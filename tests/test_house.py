@@ -22,6 +22,7 @@ ROOMS = (
     ("report",),
     ("results",),
     ("judging",),
+    ("scripts",),
     ("claims",),
     ("programs",),
     ("backends",),

@@ -35,7 +35,7 @@ class Declared:
 
     ``builtin`` names the backend of this package that means the same, if there is one; ``debug``
     asks for debug mode.  ``style`` says how a script gets at the factory: see
-    :class:`conformance.programs.script.Style`.  ``module`` is the top-level module that it is of.
+    :class:`conformance.scripts.style.Style`.  ``module`` is the top-level module that it is of.
     """
 
     spec: str

@@ -28,7 +28,7 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.explaining import explanation
 from conformance.judging.search import Failure, Only, Pulse, Search, Subject, anything, missed
-from conformance.programs.script import script
+from conformance.scripts.script import NoScript, script
 from conformance.verdict import (
     GONE,
     OTHER_CASE,
@@ -73,11 +73,11 @@ def judge(
     search, shown = found.search, found.shown
     counterexample = None
     if shown is not None and found.verdict in ("refuted", "qualified", "hung", "error"):
+        shows = found.verdict in ("refuted", "qualified")
+        text, why_not = _script(statement, backend, shown) if shows else ("", None)
         counterexample = Counterexample(
-            script=script(statement, backend.script_style, shown.values)
-            if found.verdict in ("refuted", "qualified")
-            else "",
-            text=describe(shown.values, shown.error),
+            script=text,
+            text="\n".join(filter(None, (describe(shown.values, shown.error), why_not))),
             explanation=explained,
         )
     return Verdict(
@@ -94,6 +94,14 @@ def judge(
         reason=reason_for(found.verdict, found.reason, known.expected),
         counterexample=counterexample,
     )
+
+
+def _script(statement: Statement, backend: Backend, shown: Failure) -> tuple[str, str | None]:
+    """The counterexample as a program that runs by itself, or an empty text and why there is none."""
+    try:
+        return script(statement, backend.script_style, shown.values), None
+    except NoScript as reason:
+        return "", f"there is no script: {reason}"
 
 
 @dataclass(frozen=True)

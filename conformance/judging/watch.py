@@ -28,7 +28,7 @@ from conformance.judging.deviations import Deviations
 from conformance.judging.expectations import on_record
 from conformance.lacking import MEMORY, is_short_of_memory
 from conformance.printable import counted
-from conformance.programs.script import script
+from conformance.scripts.script import NoScript, script
 
 GRACE = 5.0
 """Seconds after which a process that ought to have ended itself is ended from further outside."""
@@ -130,7 +130,7 @@ class Watch:
         told: dict[str, Any] = {"text": describe(values), "script": "", "known": known}
         # Should there be no time left to make a script of it, that much is known.
         self.tell(event="example", text=told["text"], known=known)
-        with suppress(Exception):  # a claim that is expected to hold need not have a template
+        with suppress(NoScript):
             told["script"] = script(statement, self.backend.script_style, values)
         return told
 

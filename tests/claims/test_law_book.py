@@ -12,9 +12,6 @@ import conformance.claims
 from conformance.claim import ARTICLE as THE_ARTICLE
 from conformance.claim import LIBRARIES, Claim, Statement
 from conformance.judging.collect import all_claims
-from conformance.judging.deviations import package_deviations
-from conformance.programs.script import SHOWS, template_path
-from conformance.programs.space import stream_of
 
 CLAIMS = all_claims()
 LAWS = {claim.id: claim for claim in CLAIMS if claim.kind == "law"}
@@ -108,33 +105,6 @@ def test_a_law_holds_somewhere(claim: Claim) -> None:
     """A library may break a law in all its versions; what none keeps is no law."""
     expected = {each.verdict for said in claim.statements.values() for each in said.expect}
     assert "holds" in expected, f"{claim.id} holds nowhere: {expected}"
-
-
-def draws_programs(statement: Statement) -> bool:
-    """Whether it is stated of programs: their scripts are written by the one who runs them."""
-    handle = getattr(statement.test, "hypothesis", None)
-    return handle is not None and stream_of(handle._given_kwargs) is not None
-
-
-@ALL
-def test_every_counterexample_has_its_script(claim: Claim) -> None:
-    for statement in refutable(claim):
-        if draws_programs(statement):
-            continue
-        path = template_path(statement)
-        assert path is not None, f"no template for {claim.id} in {statement.library}"
-        assert SHOWS in path.read_text(encoding="utf-8")
-
-
-def test_every_template_is_used() -> None:
-    known = package_deviations()
-    used = {
-        template_path(statement)
-        for claim in CLAIMS
-        for statement in claim.statements.values()
-        if statement in refutable(claim) or known.of(claim.id, statement.library)
-    }
-    assert set(BOOK.rglob("*.j2")) == used - {None}
 
 
 @ALL

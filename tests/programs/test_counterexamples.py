@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from textwrap import dedent
+from unittest import mock
 
 import pytest
 
@@ -12,7 +14,6 @@ from conformance.programs.cases import Case
 from conformance.programs.reference import run as reference
 from conformance.programs.reference.rules import rules_here
 from conformance.programs.schedule import CancelTask, Complete, Pass, Schedule
-from conformance.programs.script import Style, program_script
 from conformance.programs.syntax import (
     Compute,
     Gather,
@@ -28,12 +29,14 @@ from conformance.programs.syntax import (
     Yield,
 )
 from conformance.programs.trace import Trace, printed, trace_of
+from conformance.scripts.program import program_script
+from conformance.scripts.style import Style
 from conformance.verdict import Verdict
 from tests.programs.counterexamples import judged, lines_of_code
 from tests.wrong.kit import Wrong
 from tests.wrong.programs_named import WRONG
 
-LINES = 25
+LINES = 28
 """No script is longer, blank lines and docstring apart."""
 
 EXAMPLES = 5_000
@@ -114,7 +117,8 @@ def printed_by(script: str) -> Trace:
     """The trace that a script prints."""
     lines: list[str] = []
     names = {"__name__": "__main__", "print": lines.append}
-    exec(compile(script, "<script>", "exec"), names)  # noqa: S102  # our own source
+    with mock.patch.object(sys, "argv", ["script.py"]):
+        exec(compile(script, "<script>", "exec"), names)  # noqa: S102  # our own source
     return trace_of(lines)
 
 

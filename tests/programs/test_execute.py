@@ -20,9 +20,10 @@ from conformance.programs.generate import programs
 from conformance.programs.reference.rules import rules_here
 from conformance.programs.reference.run import runs
 from conformance.programs.schedule import CancelTask, Complete, Schedule
-from conformance.programs.script import Style, program_script
 from conformance.programs.syntax import Compute, Program, Raise, Thing, Try, Wait
 from conformance.programs.trace import trace_of
+from conformance.scripts.program import program_script
+from conformance.scripts.style import Style
 
 BACKENDS = {backend.name: backend for backend in builtin_backends()}
 ONES: tuple[tuple[Library, str], ...] = (

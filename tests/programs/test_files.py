@@ -20,7 +20,6 @@ from conformance.programs.generate import contests, missing, programs
 from conformance.programs.reference import run as reference
 from conformance.programs.reference.rules import rules_here
 from conformance.programs.schedule import Shutdown
-from conformance.programs.script import Style, program_script
 from conformance.programs.syntax import (
     AsCompleted,
     Program,
@@ -31,6 +30,8 @@ from conformance.programs.syntax import (
     statements,
 )
 from conformance.programs.trace import trace_of
+from conformance.scripts.program import program_script
+from conformance.scripts.style import Style
 
 SCRIPTS = 12
 """How many programs of each library are taken, evenly from all; each kind of statement comes on top."""

@@ -17,9 +17,10 @@ from conformance.programs.generate import contests, missing, programs
 from conformance.programs.reference.rules import rules_here
 from conformance.programs.reference.run import runs
 from conformance.programs.schedule import Schedule
-from conformance.programs.script import Style, program_script
 from conformance.programs.source import Source
 from conformance.programs.syntax import HANDLERS, Consume, Program, Statement, Try, statements
+from conformance.scripts.program import program_script
+from conformance.scripts.style import Style
 from tests.programs.reference.predictions import has
 
 LIBRARIES: tuple[Library, ...] = ("asyncio", "anyio", "trio")

@@ -1,0 +1,1 @@
+"""Counterexamples as standalone programs, made from the claims' own tests."""

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import io
 import logging
+import sys
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -108,7 +110,7 @@ def test_a_run_that_hangs_on_virtual_time_ends() -> None:
 def _printed(text: str) -> list[str]:
     """What a script prints, run in this process as a file would be."""
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+    with contextlib.redirect_stdout(out), mock.patch.object(sys, "argv", ["script.py"]):
         exec(compile(text, "<script>", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own
     return out.getvalue().splitlines()
 

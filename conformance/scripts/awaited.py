@@ -62,11 +62,27 @@ class Waits:
                 if self.bound[target.id] == 1:
                     self.made[target.id] = functions
                 return [*before, self._kept(target.id, functions)]
+            if isinstance(target, ast.Name) and self.bound[target.id] == 1:
+                self._made_before(target.id, node.value)
         if isinstance(node, (ast.Expr, ast.Assign, ast.Return, ast.AugAssign)):
             return self._in_an_expression(node, node)
         if isinstance(node, ast.If):
             return self._in_an_expression(node, node.test)
         return None
+
+    def _made_before(self, variable: str, value: ast.expr) -> None:
+        """Note the functions of what was made while its name was bound twice, as in a function put inline."""
+        if (
+            variable not in self.made
+            and isinstance(value, ast.Call)
+            and [each.arg for each in value.keywords] == ["wait", "complete"]
+            and isinstance(value.func, ast.Name)
+            and value.func.id == self.book.global_(MODULE, "SimpleNamespace")
+        ):
+            wait, complete = (each.value for each in value.keywords)
+            if isinstance(wait, ast.Name) and isinstance(complete, ast.Name):
+                self.made[variable] = wait.id, complete.id
+                self.changed = True
 
     def _in_an_expression(self, node: ast.stmt, root: ast.AST) -> list[ast.stmt] | None:
         for each in walk(root):

@@ -508,6 +508,29 @@ def test_what_is_waited_for_is_its_lines(tmp_path: Path) -> None:
         await asyncio.wait([task])""")
 
 
+def test_what_a_helper_waits_for_is_its_lines(tmp_path: Path) -> None:
+    """The helper is there twice while its body is put where it is called."""
+    helper = """\
+    async def ask(question, wait):
+        answers = []
+        waiting = await wait.new()
+
+        async def body():
+            await waiting.wait()
+            answers.append(question(asyncio.current_task()))
+
+        task = asyncio.create_task(body())
+        await cancel_at(COMPLETION_THEN_CANCEL, task.cancel, waiting.complete)
+        await asyncio.wait([task])
+        return answers
+    """
+    body = "for answer in await ask(lambda task: task.cancelled(), wait):\n    print(answer)"
+    said = main_of(tmp_path, body, before=helper, wait=EVENT)
+    assert "await event.wait()" in said
+    assert "event.set()" in said
+    assert "SimpleNamespace" not in said
+
+
 @pytest.mark.parametrize(
     ("instant", "lines"),
     [

@@ -6,7 +6,18 @@ import ast
 from typing import Any
 
 from conformance.programs.waits import ScopedWait, Wait
-from conformance.scripts.nodes import Look, NoScript, base, bodies, clone, name, replaced, walk
+from conformance.scripts.nodes import (
+    KEPT,
+    Look,
+    NoScript,
+    base,
+    bodies,
+    clone,
+    is_function,
+    name,
+    replaced,
+    walk,
+)
 from conformance.scripts.source import Book
 from conformance.scripts.values import Unknown, Values
 
@@ -146,6 +157,10 @@ class Waits:
     def _lines(self, wait: Wait) -> tuple[list[ast.stmt], tuple[str, str]]:
         known: dict[str, str] = {}
         setup = self.book.parsed(wait.setup, MODULE, known)
+        for each in setup:
+            if is_function(each):
+                # To wait for it is what is on trial, however little it does.
+                setattr(each, KEPT, True)
         functions: list[ast.stmt] = []
         names = []
         for role, text in (("wait", wait.code), ("complete", wait.complete)):

@@ -10,6 +10,7 @@ from conformance.scripts.branches import Fold
 from conformance.scripts.ends import NotInline, around, returns, with_ends
 from conformance.scripts.nodes import (
     COMMENTS,
+    KEPT,
     Comprehension,
     Look,
     base,
@@ -168,6 +169,8 @@ class Calls:
         if function is None or self.bound[inner.func.id] > 1 or function.decorator_list:
             return None
         if isinstance(function, ast.AsyncFunctionDef) is not isinstance(node, ast.Await):
+            return None
+        if getattr(function, KEPT, False):
             return None
         if is_generator(function) or uses(function, function.name):
             return None

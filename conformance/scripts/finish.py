@@ -157,6 +157,11 @@ def named(trees: list[ast.stmt], book: Book, taken: set[str]) -> None:
     used = {
         each.id for each in walk(trees) if isinstance(each, ast.Name) and not is_ours(each.id)
     } | taken
+    read = {
+        each.id
+        for each in walk(trees)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+    }
     new: dict[str, str] = {}
     places = {variable: scopes.owner(variable) for variable in scopes.order}
     for variable in sorted(scopes.order, key=lambda each: len(places[each])):
@@ -184,7 +189,9 @@ def named(trees: list[ast.stmt], book: Book, taken: set[str]) -> None:
         } | used
         wanted = base(variable)
         free, number = wanted, 2
-        while (wanted != "_" and free in hidden) or (free != wanted and hasattr(builtins, free)):
+        # What nobody reads may share its name.
+        shares = wanted == "_" and variable not in read
+        while (not shares and free in hidden) or (free != wanted and hasattr(builtins, free)):
             free, number = f"{wanted}_{number}", number + 1
         new[variable] = free
     renamed(trees, new)

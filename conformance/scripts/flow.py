@@ -340,6 +340,7 @@ class _Flow:
                 new, old = node.targets[0].id, node.value.id
                 if (
                     self.bound[new] == 1
+                    and self.loaded[new]
                     and is_ours(old)
                     and old not in self.book.globals
                     and old not in self.turning

@@ -24,7 +24,10 @@ COMMENTS = "comments"
 DOT = "·"
 """What parts the name that a variable has in the source from the number that makes it unique."""
 
-_COPIED = ("lineno", "end_lineno", COMMENTS)
+KEPT = "kept"
+"""The attribute of a function that stays one: it is what a claim is about."""
+
+_COPIED = ("lineno", "end_lineno", COMMENTS, KEPT)
 
 
 class NoScript(Exception):

@@ -83,7 +83,11 @@ class _Prune:
             for each in self.look.nodes
             if isinstance(each, ast.Assign)
             and isinstance(each.targets[0], ast.Name)
-            and (isinstance(each.value, (ast.List, ast.Set, ast.Dict)) or _is_new_set(each.value))
+            and (
+                isinstance(each.value, (ast.List, ast.Set, ast.Dict))
+                or _is_new_set(each.value)
+                or _called(each.value) == "Event"
+            )
         }
         puts = Counter(
             _put_into(each.value)
@@ -246,9 +250,10 @@ class _Prune:
             node.finalbody = []
         if _is_empty(node.orelse):
             node.orelse = []
-        if not node.orelse and all(map(_only_raises, node.handlers)):
+        while not node.orelse and node.handlers and _only_raises(node.handlers[-1]):
             # It catches only to let go.
-            node.handlers = []
+            node.handlers.pop()
+            self.changed = True
         if not node.handlers and not node.finalbody:
             self.changed = True
             return [*node.body, *node.orelse]
@@ -294,7 +299,7 @@ def _is_new_set(node: ast.expr) -> bool:
 def _put_into(node: ast.expr) -> str:
     """The list or set that a call puts something into, if it does."""
     called = node.func if isinstance(node, ast.Call) else node
-    if isinstance(called, ast.Attribute) and called.attr in ("append", "add", "extend"):
+    if isinstance(called, ast.Attribute) and called.attr in ("append", "add", "extend", "set"):
         return called.value.id if isinstance(called.value, ast.Name) else ""
     return ""
 

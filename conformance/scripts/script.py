@@ -197,21 +197,22 @@ class _Script:
         finish.named(trees, self.book, {LOOP, self.main})
         main = next(each for each in trees if is_function(each) and each.name == self.main)
         is_async = isinstance(main, ast.AsyncFunctionDef)
-        uses_loop = is_async or any(
-            isinstance(node, ast.Name) and node.id == LOOP for node in walk(trees)
+        policy = "" if is_async or not _calls_asyncio_run(trees) else how.policy()
+        uses_loop = (
+            is_async
+            or bool(policy)
+            or any(isinstance(node, ast.Name) and node.id == LOOP for node in walk(trees))
         )
         needed = {"sys"}
         if uses_loop:
             needed |= how.modules() - (set() if is_async or how.style == "eager" else {how.library})
-        if how.policy() and not is_async:
-            needed.add("asyncio")
         definitions = "\n\n\n".join(finish.source(each) for each in trees)
         parts = [
             f'"""{self._doc(uses_loop)}"""\n',
             how.before + finish.import_lines(modules | needed, names),
             definitions,
             how.loop() if uses_loop else "",
-            "" if is_async else how.policy(),
+            policy,
             self._run_it(is_async, may_be_a_group),
         ]
         return finish.laid_out("\n\n".join(filter(None, parts)))
@@ -273,6 +274,16 @@ class _Script:
             lines += ["", "It takes another event loop as an argument: MODULE:FACTORY."]
         text = "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
         return f"{text}\n" if len(lines) > 1 else text
+
+
+def _calls_asyncio_run(trees: list[ast.stmt]) -> bool:
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "run"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "asyncio"
+        for node in walk(trees)
+    )
 
 
 def _said(value: object) -> str:

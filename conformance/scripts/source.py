@@ -145,14 +145,14 @@ class Book:
 
     def global_(self, module: str, name: str) -> str:
         """The variable for a name of a module; where it was imported from another of ours, for that one."""
-        owner, original = _origin(module, name)
+        owner, original = _origin(module, name) if is_brought(module) else (module, name)
         if original == LOOP and owner == SPELLED:
             return LOOP
         value = getattr(importlib.import_module(owner), original)
         other = self._other(value)
         if other is not None:
             owner, original, value = other.module, other.name, other.value
-        node = definitions(owner).get(original)
+        node = definitions(owner).get(original) if is_brought(owner) else None
         if isinstance(node, ast.ImportFrom):
             # Whoever imports it, it is the same.
             alias = next(each for each in node.names if (each.asname or each.name) == original)
@@ -276,8 +276,30 @@ class _Binder:
         for name in _bound_here(node.body):
             if name not in outer and name not in own:
                 inner[name] = self.book.fresh(name)
+        inner |= self.imported(node.body)
         self.block(node.body, inner)
         node.body[:] = node.body or [ast.Pass()]
+
+    def imported(self, body: list[ast.stmt]) -> dict[str, str]:
+        """What a function imports for itself from packages of others: it is imported at the top."""
+        found: dict[str, str] = {}
+        for node in body:
+            if isinstance(node, ast.Import) and not any("." in each.name for each in node.names):
+                for each in node.names:
+                    module = importlib.import_module(each.name)
+                    found[each.asname or each.name] = self.book.module(module).id
+            elif isinstance(node, ast.ImportFrom) and not is_brought(str(node.module)):
+                for each in node.names:
+                    module = importlib.import_module(str(node.module))
+                    if not hasattr(module, each.name):  # then it is a module in that package
+                        importlib.import_module(f"{node.module}.{each.name}")
+                    name = self.book.global_(str(node.module), each.name)
+                    found[each.asname or each.name] = name
+            else:
+                continue
+            node.names = []
+        body[:] = [each for each in body if getattr(each, "names", True)]
+        return found
 
     def class_(self, node: ast.ClassDef, env: dict[str, str]) -> None:
         """Bind what is in a class.  Names of its own stay as they are."""

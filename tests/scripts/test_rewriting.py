@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.programs.instants import CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL, WAITING
-from conformance.programs.waits import ASYNCIO_PENDING, TRIO_PENDING
+from conformance.programs.waits import ASYNCIO_PENDING, ASYNCIO_READY, TRIO_PENDING
 from tests.scripts.making import main_of, script_of
 
 EVENT = next(wait for wait in ASYNCIO_PENDING if wait.name == "Event.wait()")
@@ -436,6 +436,64 @@ HELPERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
 }
 
 
+HELPERS |= {
+    "what a helper works with keeps its name where the caller drops it": (
+        {},
+        """\
+        def made():
+            thing = print(1)
+            asyncio.get_running_loop().call_soon(lambda: print(thing))
+            return thing, print(2)
+        """,
+        """\
+        _, other = made()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        print(other, other)
+        """,
+        """\
+        thing = print(1)
+        asyncio.get_running_loop().call_soon(lambda: print(thing))
+        other = print(2)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        print(other, other)
+        """,
+    ),
+    "an event that nobody waits for goes": (
+        {"waits": False},
+        "",
+        """\
+        event = asyncio.Event()
+        if waits:
+            await event.wait()
+        event.set()
+        print("over")
+        """,
+        'print("over")',
+    ),
+    "a handler at the end that catches only to let go is none": (
+        {},
+        "",
+        """\
+        try:
+            await asyncio.sleep(0)
+        except KeyError:
+            print("caught")
+        except ValueError:
+            antecedent("it was raised")
+            raise
+        """,
+        """\
+        try:
+            await asyncio.sleep(0)
+        except KeyError:
+            print("caught")
+        """,
+    ),
+}
+
+
 @pytest.mark.parametrize("name", HELPERS)
 def test_helpers(name: str, tmp_path: Path) -> None:
     values, helper, before, after = HELPERS[name]
@@ -548,6 +606,16 @@ def test_an_instant_is_the_order_of_lines(instant: Any, lines: list[str], tmp_pa
     """
     said = main_of(tmp_path, body, wait=EVENT, instant=instant).splitlines()
     assert said[-3:] == [*lines, "await asyncio.wait([task])"]
+
+
+def test_what_is_awaited_stays_however_little_it_does(tmp_path: Path) -> None:
+    body = """\
+    waiting = await wait.new()
+    await waiting.wait()
+    print(wait.name)
+    """
+    only_returns = next(each for each in ASYNCIO_READY if "only returns" in each.name)
+    assert "await compute()" in main_of(tmp_path, body, wait=only_returns)
 
 
 def test_two_things_of_one_kind_have_two_names(tmp_path: Path) -> None:

@@ -99,7 +99,12 @@ def _attach(tree: ast.Module, comments: dict[int, tuple[bool, str]]) -> None:
 def definitions(name: str) -> dict[str, ast.stmt]:
     """The top-level statement of a module that defines each of its names, the last one."""
     found: dict[str, ast.stmt] = {}
+    body = list(module_tree(name).body)
     for node in module_tree(name).body:
+        if isinstance(node, ast.If):
+            # Imports that only some versions need: what is there decides which names are looked up.
+            body += [each for each in node.body if isinstance(each, ast.ImportFrom)]
+    for node in body:
         if isinstance(node, (*Function, ast.ClassDef)):
             found[node.name] = node
         elif isinstance(node, (ast.Import, ast.ImportFrom)):

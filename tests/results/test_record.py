@@ -21,7 +21,7 @@ from conformance.claim import Claim, Statement
 from conformance.results import record as results
 from conformance.results.files import CannotWrite, check_writable, write_text
 from conformance.results.record import BadRecord, Record, problem, read, write
-from conformance.verdict import VERDICT_NAMES, Counterexample, Verdict
+from conformance.verdict import OTHER_CASE, OTHER_MESSAGE, VERDICT_NAMES, Counterexample, Verdict
 from tests.results.samples import claim, record, records, verdict
 
 
@@ -46,6 +46,27 @@ def test_what_is_written_is_read_back(made: Record) -> None:
     assert problem(made) is None
     # Through text, as a file has it.
     assert json.loads(json.dumps(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "as_expected", "right"),
+    [
+        ("refuted", {"departs": OTHER_CASE}, False, True),
+        ("refuted", {"departs": OTHER_CASE}, True, False),
+        ("refuted", {}, False, False),
+        ("qualified", {"departs": OTHER_MESSAGE}, False, True),
+        ("hung", None, False, True),
+        ("hung", None, True, True),
+    ],
+)
+def test_the_verdict_on_record_is_not_as_expected_where_its_counterexample_departs(
+    name: str, shown: dict[str, str] | None, as_expected: bool, right: bool
+) -> None:
+    counterexample = None if shown is None else {"script": "", "text": "1 != 2", **shown}
+    judged = verdict("LAW-IO-01", counterexample=counterexample, as_expected=as_expected)
+    judged["verdict"] = name
+    judged["expected"] = name
+    assert (problem(record([judged])) is None) is right
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

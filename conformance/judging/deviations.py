@@ -56,7 +56,7 @@ class Deviation(Expect):
     """An expectation that a law is broken: a known bug.
 
     ``claim`` and ``library`` say which law, in whose words; ``on`` are the backends, as names or
-    globs (none: all); ``cases`` is its region in words; ``counterexample`` is the smallest that was
+    globs (none: all), without those that a ``!`` stands before; ``cases`` is its region in words; ``counterexample`` is the smallest that was
     found, in words.  ``file`` is where
     it is on record, from line ``first``, its header, to line ``last``.
     """
@@ -89,7 +89,9 @@ class Deviation(Expect):
 
     def is_for(self, backend: str) -> bool:
         """Whether it speaks of ``backend``, whatever the versions here."""
-        return not self.on or any(backend == each or fnmatchcase(backend, each) for each in self.on)
+        without = [each[1:] for each in self.on if each.startswith("!")]
+        those = [each for each in self.on if not each.startswith("!")]
+        return (not those or _names(those, backend)) and not _names(without, backend)
 
     def fits(self, claim: str, library: str, backend: str) -> bool:
         """Whether it is the verdict on record there, with the versions that are here."""
@@ -98,6 +100,11 @@ class Deviation(Expect):
             and self.is_for(backend)
             and fits(self.when)
         )
+
+
+def _names(names: Iterable[str], backend: str) -> bool:
+    """Whether one of ``names``, which may be globs, is ``backend``."""
+    return any(backend == each or fnmatchcase(backend, each) for each in names)
 
 
 @dataclass(frozen=True)
@@ -243,10 +250,10 @@ def check_backends(
     """
     there = [name for names in known for name in names]
     for each in deviations:
-        for name in each.on:
+        for name in (name.removeprefix("!") for name in each.on):
             loop = name.removeprefix("asyncio+")
             if (
-                any(other == name or fnmatchcase(other, name) for other in there)
+                any(_names((name,), other) for other in there)
                 or (loop != name and not every)
                 or (loop != name and distribution(re.split("[+:]", loop)[0]))
             ):

@@ -272,6 +272,9 @@ def test_where_a_deviation_fits(deviation: Deviation, fits_there: bool) -> None:
 
 def test_a_name_with_brackets_is_a_name() -> None:
     assert known("hung", "asyncio+a[1]").is_for("asyncio+a[1]")
+    assert not known("hung", "!asyncio+eager").is_for("asyncio+eager")
+    assert known("hung", "asyncio", "asyncio+*", "!asyncio+eager").is_for("asyncio+mine")
+    assert known("hung", "!asyncio+eager").is_for("trio")
 
 
 def test_a_later_file_wins_and_the_package_s_own_comes_last(tmp_path: Path) -> None:

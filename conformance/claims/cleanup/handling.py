@@ -14,7 +14,13 @@ from conformance.programs.instants import INSTANTS, WAITING, Instant
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
 from conformance.programs.scopes import run_and_cancel
 from conformance.programs.space import every, flags
-from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+from conformance.programs.waits import (
+    ASYNCIO_PENDING,
+    SCOPED_PENDING,
+    ScopedWait,
+    Wait,
+    but_for_ever,
+)
 from conformance.programs.words import counted
 
 Work = Callable[[], Awaitable[object]]
@@ -141,7 +147,7 @@ async def test_only_a_handler_cleans_up(way: str, wait: Wait) -> None:
     ),
     antecedents=("cancelled while it waited",),
 )
-@given(way=every(SCOPED_WAYS), wait=every(SCOPED_PENDING + SCOPED_NESTED))
+@given(way=every(SCOPED_WAYS), wait=every(but_for_ever(SCOPED_PENDING + SCOPED_NESTED)))
 async def test_only_a_handler_cleans_up_in_scopes(
     library: ModuleType, way: str, wait: ScopedWait
 ) -> None:

@@ -238,7 +238,7 @@ async def test_the_scope_must_be_passed_down(
             return await layer(levels - 1, context)
         antecedent("nothing was passed" if context is None else "the scope was passed")
         try:
-            await library.sleep_forever()
+            await library.Event().wait()
         except cancelled(library):
             stopped = True
             raise

@@ -16,7 +16,7 @@ from conformance.programs.inner_pytest import Run, plugin_of, under_anyio, under
 from conformance.programs.instants import settle, turns
 from conformance.programs.leftover import leave_running
 from conformance.programs.space import every, up_to
-from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
+from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait, but_for_ever
 from conformance.programs.words import counted
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
@@ -85,7 +85,7 @@ def test_a_leftover_is_cleaned_up_before_the_next_test(run: Run, wait: Wait) -> 
     io=True,
     builds_on=(TASKS,),
 )
-@given(wait=every(ANYIO_PENDING))
+@given(wait=every(but_for_ever(ANYIO_PENDING)))
 def test_a_leftover_is_cleaned_up_before_anyios_next_test(run: Run, wait: Wait) -> None:
     did: list[str] = []
 

@@ -66,7 +66,7 @@ def test_leftovers_live_as_long_as_the_loop(
     async def leftover(number: int) -> None:
         alive.add(number)
         try:
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
         finally:
             if pauses:
                 with anyio.CancelScope(shield=True):

@@ -10,7 +10,8 @@ import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import and_, or_
 from typing import Any
 
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -186,14 +187,16 @@ def smallest(failed: Sequence[Case], held: Sequence[Case]) -> tuple[str, bool]:
     ``failed`` is not empty.  Few boxes are sought for, and few names in each.  If even so it would be
     too long to read, it is one box that has as few of ``held`` as can be: the flag says so.
     """
-    inside = [_plain_case(each) for each in failed]
-    outside = [_plain_case(each) for each in held]
+    inside, outside = _Cases(failed), _Cases(held)
     everything = _hull([*inside, *outside])
     boxes: list[Box] = []
+    found = 0
     for case in inside:
-        if any(_has(box, case) for box in boxes):
+        box = {name: (value,) for name, value in case.items()}
+        if not inside.of(box) & ~found:
             continue
-        boxes.append(_grown({name: (value,) for name, value in case.items()}, inside, outside))
+        boxes.append(_grown(box, inside, outside))
+        found |= inside.of(boxes[-1])
     boxes = _needed(boxes, inside)
     texts = [_said(_wider(box, everything, outside), everything) for box in boxes]
     if len(texts) > 1:
@@ -208,8 +211,35 @@ def smallest(failed: Sequence[Case], held: Sequence[Case]) -> tuple[str, bool]:
     return _said(_wider(box, everything, outside), everything), True
 
 
-def _plain_case(case: Case) -> dict[str, Any]:
-    return {name: plain(value) for name, value in case.items()}
+class _Cases(list[dict[str, Any]]):
+    """Plain cases, none twice, and quick to ask which of them a box has.
+
+    A set of cases is a number: bit *n* stands for case *n*.  Boxes are compared with thousands of
+    cases thousands of times.
+    """
+
+    def __init__(self, cases: Iterable[Case]) -> None:
+        plain_cases = ({name: plain(value) for name, value in case.items()} for case in cases)
+        super().__init__({tuple(case.items()): case for case in plain_cases}.values())
+        self.all = (1 << len(self)) - 1
+        self._with: dict[tuple[str, Any], int] = {}
+        for number, case in enumerate(self):
+            for item in case.items():
+                self._with[item] = self._with.get(item, 0) | 1 << number
+
+    def where(self, name: str, values: Iterable[Any]) -> int:
+        """Those in which ``name`` has one of ``values``."""
+        found = 0
+        for value in values:
+            found |= self._with.get((name, value), 0)
+        return found
+
+    def of(self, box: Box) -> int:
+        """Those that the box has."""
+        found = self.all
+        for name, values in box.items():
+            found &= self.where(name, values)
+        return found
 
 
 def _hull(cases: Iterable[Case]) -> Box:
@@ -220,42 +250,43 @@ def _hull(cases: Iterable[Case]) -> Box:
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _has(box: Box, case: Case) -> bool:
-    return all(case[name] in values for name, values in box.items())
-
-
-def _grown(box: Box, inside: Sequence[Case], outside: Sequence[Case]) -> Box:
+def _grown(box: Box, inside: _Cases, outside: _Cases) -> Box:
     """The box with as many further cases of ``inside`` as come in without one of ``outside``."""
+    kept_out = {name: outside.where(name, values) for name, values in box.items()}
     for case in inside:
-        if not _has(box, case):
-            wider = {
+        if all(case[name] in values for name, values in box.items()):
+            continue
+        wider = {name: let | outside.where(name, (case[name],)) for name, let in kept_out.items()}
+        if not reduce(and_, wider.values(), outside.all):
+            kept_out = wider
+            box = {
                 name: values if case[name] in values else (*values, case[name])
                 for name, values in box.items()
             }
-            if not any(_has(wider, each) for each in outside):
-                box = wider
     return box
 
 
-def _needed(boxes: Sequence[Box], inside: Sequence[Case]) -> list[Box]:
+def _needed(boxes: Sequence[Box], inside: _Cases) -> list[Box]:
     """The boxes without those whose cases others have."""
-    kept = list(boxes)
-    for box in sorted(boxes, key=lambda box: sum(_has(box, case) for case in inside)):
-        others = [each for each in kept if each is not box]
-        if all(any(_has(each, case) for each in others) for case in inside if _has(box, case)):
+    has = [inside.of(box) for box in boxes]
+    kept = list(range(len(boxes)))
+    for number in sorted(kept, key=lambda number: has[number].bit_count()):
+        others = [each for each in kept if each != number]
+        if not has[number] & ~reduce(or_, (has[each] for each in others), 0):
             kept = others
-    return kept
+    return [boxes[number] for number in kept]
 
 
-def _wider(box: Box, everything: Box, outside: Sequence[Case]) -> Box:
+def _wider(box: Box, everything: Box, outside: _Cases) -> Box:
     """The box that names as little as can be and keeps out the same cases: the rest may be anything."""
     wider = dict(everything)
-    left = [case for case in outside if not _has(box, case)]
+    let_in = {name: outside.where(name, values) for name, values in box.items()}
+    left = outside.all & ~outside.of(box)
     while left:
         # The name that keeps out most of those that are still in.
-        name = max(box, key=lambda name: sum(case[name] not in box[name] for case in left))
+        name = max(box, key=lambda name: (left & ~let_in[name]).bit_count())
         wider[name] = box[name]
-        left = [case for case in left if case[name] in box[name]]
+        left &= let_in[name]
     return {name: wider[name] for name in box}
 
 

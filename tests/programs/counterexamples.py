@@ -28,7 +28,9 @@ def judged(wrong: Wrong) -> Verdict:
     """PROGRAM-01 on the wrong runtime, as ``conformance run PROGRAM-01`` would judge it."""
     statement = statement_for(wrong)
     with wrong.patch():
-        return judge(statement, wrong.backend, Effort(size=size_for([statement.claim])))
+        return judge(
+            statement, wrong.backend, Effort(size=size_for([statement.claim])), explain=False
+        )
 
 
 def lines_of_code(script: str) -> int:

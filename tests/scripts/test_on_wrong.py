@@ -49,7 +49,9 @@ def test_the_script_says_so_on_the_wrong_runtime(
     monkeypatch.setattr("conformance.judging.judge.explanation", lambda *_: None)
     statement = LAWS[law].statements[wrong.library]
     with wrong.patch():
-        verdict = judge(statement, wrong.backend, Effort(size=size_for([statement.claim])))
+        verdict = judge(
+            statement, wrong.backend, Effort(size=size_for([statement.claim])), explain=False
+        )
     if verdict.verdict == "hung" or (law, wrong.library) in WITHOUT:
         return
     assert verdict.verdict == "refuted"

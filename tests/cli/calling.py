@@ -12,6 +12,10 @@ ROOT = Path(__file__).parents[2]
 QUICK = ("--backend", "asyncio", "--library", "asyncio", "--profile", "quick")
 
 
+# Where tests run side by side, each process has the width of a terminal set that it does not write to.
+OURS = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+
+
 def conformance(
     *arguments: str,
     cwd: Path,
@@ -23,7 +27,7 @@ def conformance(
     ran = subprocess.run(
         [sys.executable, *flags, "-m", "conformance", *arguments],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**OURS, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         encoding="utf-8",

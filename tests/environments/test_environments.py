@@ -236,7 +236,7 @@ def test_a_fresh_loop_for_each_example_is_what_our_driver_adds(pytester: pytest.
     file = pytester.makepyfile(as_tests([statement], "asyncio", "asyncio"))
     ini = "asyncio_mode = strict\nasyncio_default_fixture_loop_scope = function"
     found = outcomes(pytester, "pytest_asyncio.plugin", ini, file)
-    assert "tasks of an earlier example are alive" in found[name_of(statement)]
+    assert "of an earlier example lived on into this one" in found[name_of(statement)]
 
     file = pytester.makepyfile(
         "import pytest\n@pytest.fixture(scope='module')\ndef anyio_backend():\n    return 'asyncio'\n"

@@ -174,18 +174,26 @@ class LibraryRun:
 
 @contextmanager
 def _shallow_stacks(debug: bool) -> Iterator[None]:
-    """While a loop in debug mode runs, let it keep one line of each stack instead of ten.
+    """While a loop in debug mode runs, let it keep one line of each stack instead of all.
 
     Keeping them is nearly all that debug mode costs, and no verdict depends on their depth.
+    asyncio's own depth is heeded by what is written in Python; futures and tasks in C extract the
+    whole stack, as deep as ``sys.tracebacklimit`` lets them.
     """
-    depth = constants.DEBUG_STACK_DEPTH
-    if debug:
-        constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]  # asyncio's own knob for its cost
+    if not debug:
+        yield
+        return
+    depth, limit = constants.DEBUG_STACK_DEPTH, vars(sys).get("tracebacklimit")
+    constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]  # asyncio's own knob for its cost
+    sys.tracebacklimit = 1
     try:
         yield
     finally:
-        if debug:
-            constants.DEBUG_STACK_DEPTH = depth  # type: ignore[misc]  # put back as it was
+        constants.DEBUG_STACK_DEPTH = depth  # type: ignore[misc]  # put back as it was
+        if limit is None:
+            del sys.tracebacklimit
+        else:
+            sys.tracebacklimit = limit
 
 
 def _asyncio_run(

@@ -21,6 +21,10 @@ AS_EXPECTED, UNEXPECTED, BAD_CALL, NO_ANSWER = 0, 1, 2, 3
 """The exit codes of a command that came to its end; a signal's is 128 and its number."""
 
 
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals that end a command as Ctrl-C does, and are not Ctrl-C's."""
+
+
 class Ended(KeyboardInterrupt):
     """A signal that ends the process came, as Ctrl-C does."""
 
@@ -47,10 +51,9 @@ def in_words(interrupt: KeyboardInterrupt) -> str:
 
 def prepare() -> None:
     """Let signals raise :class:`Ended`, and the standard streams no errors."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
+    for number in ENDING:
         # Ignored it stays, as under nohup.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+        if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
     _reserve_descriptors()
     sys.stdout = _lenient(sys.stdout, 1)

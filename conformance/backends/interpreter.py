@@ -62,8 +62,8 @@ def look_into_the_working_directory() -> None:
 
 
 def _flags() -> list[str]:
-    # What multiprocessing starts its processes with: there is no public name for it.
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+    # What multiprocessing starts its processes with.
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  # no public name
     kept = [each for each in flags if not re.fullmatch("-O+", each)]
     # Before Python 3.14 it leaves out most of -X.
     for name, value in _x_options().items():

@@ -345,7 +345,8 @@ class Child:
                 self.process.stdin.close()
 
 
-Events = queue.Queue[tuple[Child, "dict[str, Any] | None"]]
+Events = queue.SimpleQueue["tuple[Child, dict[str, Any] | None] | BaseException"]
+"""What children say, ``None`` when one has ended, and what a signal's handler raised."""
 
 
 def ended_by(code: int) -> str:

@@ -8,8 +8,13 @@ goes on behind it in a new process.
 from __future__ import annotations
 
 import queue
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 
+from conformance.ending import ENDING
 from conformance.judging.deviations import load
 from conformance.judging.growth import worth_telling
 from conformance.judging.plan import Heard, Listener, Outcome, Plan, item_name
@@ -33,23 +38,28 @@ def supervise(
     waiting = [backend for backend in plan.backends if plan.statements(backend)]
     # The dearest first, so that none of them is what all the others have to be waited for.
     waiting.sort(key=lambda backend: (not backend.debug, not backend.foreign))
-    events: Events = queue.Queue()
+    # Simple, for a handler of a signal may put something into it while it is used.
+    events: Events = queue.SimpleQueue()
     running: set[Child] = set()
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                running.add(Judging(plan, waiting.pop(0), outcome, listen).child(events))
-            for child in running:
-                child.end_if_silent()
-            with suppress(queue.Empty):
-                child, event = events.get(timeout=1.0)
-                if event is not None:
-                    child.hear(event)
-                    continue
-                running.discard(child)
-                again = child.ended()
-                if again is not None:
-                    running.add(again.child(events))
+        with _signals_are_heard(events):
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    running.add(Judging(plan, waiting.pop(0), outcome, listen).child(events))
+                for child in running:
+                    child.end_if_silent()
+                with suppress(queue.Empty):
+                    heard = events.get(timeout=1.0)
+                    if isinstance(heard, BaseException):
+                        raise heard
+                    child, event = heard
+                    if event is not None:
+                        child.hear(event)
+                        continue
+                    running.discard(child)
+                    again = child.ended()
+                    if again is not None:
+                        running.add(again.child(events))
     finally:
         # All at once, so that a second Ctrl-C comes too late to spare one.
         for child in running:
@@ -59,13 +69,43 @@ def supervise(
         # What they had said by then counts.
         with suppress(queue.Empty):
             while True:
-                child, event = events.get_nowait()
-                if event is not None:
-                    child.hear(event)
+                heard = events.get_nowait()
+                if not isinstance(heard, BaseException) and heard[1] is not None:
+                    heard[0].hear(heard[1])
         _sort(plan, outcome)
         outcome.growth = {
             name: each for name, each in outcome.growth.items() if worth_telling(each)
         }
+
+
+@contextmanager
+def _signals_are_heard(events: Events) -> Iterator[None]:
+    """What a signal's handler raises comes behind what was told before.
+
+    Raised at once, it could lose the verdict that is just being taken.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers run in the main thread, and are set there
+        return
+    before: dict[int, Callable[[int, FrameType | None], object]] = {
+        number: handler
+        for number in (signal.SIGINT, *ENDING)
+        if callable(handler := signal.getsignal(number))
+    }
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        try:
+            before[number](number, frame)
+        except KeyboardInterrupt as interrupt:
+            events.put(interrupt)
+
+    try:
+        for number in before:
+            signal.signal(number, hear)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def in_one_process(plan: Plan, outcome: Outcome, listen: Listener = lambda progress: None) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.backends.discovery import builtin_backends, discover
 from conformance.claim import Claim
-from conformance.judging import collect
+from conformance.judging import collect, process
 from conformance.judging.child import Task, _item
 from conformance.judging.effort import Effort
 from conformance.judging.plan import Heard, Outcome, Plan
+from conformance.judging.prerequisites import note
 from conformance.judging.supervisor import supervise
 
 PYTASK = next(each for each in builtin_backends() if each.name == "asyncio+pytask")
@@ -35,6 +38,28 @@ def test_every_statement_gets_a_verdict_and_a_listener_hears_of_it() -> None:
         f"{each['claim']}[{each['runtime']}]" for each in outcome.verdicts
     }
     assert [each["backend"] for each in outcome.verdicts] == ["asyncio"] * 4 + ["trio"] * 4
+
+
+def test_a_signal_waits_until_the_verdict_that_is_taken_is_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupting(*heard: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        note(*heard)
+
+    monkeypatch.setattr(process, "note", interrupting)
+    # What pytest was started by may ignore it.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    backends = tuple(each for each in builtin_backends() if each.name == "asyncio")
+    plan = Plan(backends, _claims("NEST-03"), ("asyncio",), Effort(25))
+    outcome = Outcome()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            supervise(plan, outcome)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert [each["claim"] for each in outcome.verdicts] == ["NEST-03"]
 
 
 @pytest.mark.skipif(PYTASK.why_not is not None, reason=str(PYTASK.why_not))

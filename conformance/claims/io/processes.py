@@ -21,7 +21,13 @@ from conformance.claims.loop import TASKS, THREADS, TIMERS
 from conformance.programs.attempts import CANCELLED, attempt
 from conformance.programs.descriptors import open_descriptors
 from conformance.programs.instants import SOON, WAITING, WHILE_WAITING, Instant
-from conformance.programs.left_behind import PATIENCE, children, descriptors_left, until_it_ends
+from conformance.programs.left_behind import (
+    PATIENCE,
+    child_processes,
+    children,
+    descriptors_left,
+    until_it_ends,
+)
 from conformance.programs.space import every, flags, up_to
 
 WAITS_FOR_ITS_INPUT = (sys.executable, "-I", "-S", "-c", "input()")
@@ -129,6 +135,10 @@ RUNS_LEAVE_NOTHING = law(
 RUN_ANTECEDENTS = {"it was cancelled": 0.3, "it was cancelled when it had begun": 0.1}
 
 
+STARTS = 20
+"""How many times a millisecond a process is given to be started by a thread that was not told."""
+
+
 @contextmanager
 def an_input() -> Iterator[int]:
     """The reading end of a pipe of which nothing comes, and which ends with the example."""
@@ -147,7 +157,7 @@ async def cancel_a_run(
     end: Callable[[Any], Awaitable[object]] | None = None,
 ) -> None:
     """Cancel ``run`` after some turns of the loop, or ``end`` what it gave, if it was faster."""
-    before = open_descriptors()
+    before, others = open_descriptors(), child_processes()
     begun = False
 
     async def begin() -> Any:
@@ -160,15 +170,18 @@ async def cancel_a_run(
         antecedent("it was cancelled")
         if begun:
             antecedent("it was cancelled when it had begun")
+            # A thread may start it yet.
+            for _ in range(STARTS):
+                await library.sleep(SOON)
     elif end is not None:
         await end(result)
     # The end of a process may be told by a thread, and what belongs to it is closed after that.
     for _ in range(PATIENCE):
-        if children() == "none" and open_descriptors() <= before:
+        if children(others) == "none" and open_descriptors() <= before:
             break
         await library.sleep(SOON)
     left = descriptors_left(before)
-    assert children() == "none", f"a process is left behind: {children()}"
+    assert children(others) == "none", f"a process is left behind: {children(others)}"
     assert not left, f"after the cancel {' and '.join(left)} is still open"
 
 

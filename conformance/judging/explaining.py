@@ -57,6 +57,7 @@ def explanation(
             continue  # what the search makes of it has been told
         else:
             held.append(values)
+    subject.tell(None)
     if not failed:
         return None
     return Explanation(

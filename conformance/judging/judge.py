@@ -83,6 +83,7 @@ def judge(
             subject = Subject(statement, backend, memory, pulse)
             found = _decide(subject, effort, known)
             explained = _explained(subject, effort, known, found) if explain else None
+            subject.tell(None)
     search, shown = found.search, found.shown
     counterexample = None
     if shown is not None and found.verdict in ("refuted", "qualified", "hung", "error"):

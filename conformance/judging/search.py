@@ -54,8 +54,11 @@ _ORDER = "order_of_running_tasks"
 
 Values = Mapping[str, Any]
 
-Pulse = Callable[[Statement, Values], None]
-"""Hears of every example before it is run: its statement, and the values it was drawn with."""
+Pulse = Callable[[Statement, "Values | None"], None]
+"""Hears of every example before it is run: its statement, and the values it was drawn with.
+
+``None`` says that no example is in flight: what follows is judging's own work.
+"""
 
 Only = Callable[..., bool]
 
@@ -149,8 +152,8 @@ class Subject:
             self.backend.draw_order(order)
             self.function(**values, **self.extras)
 
-    def tell(self, values: Values) -> None:
-        """Let whoever listens know that an example is about to be run."""
+    def tell(self, values: Values | None) -> None:
+        """Let whoever listens know that an example is about to be run, or that none is."""
         if self.pulse is not None:
             self.pulse(self.statement, values)
 

@@ -33,6 +33,9 @@ from conformance.scripts.script import script
 GRACE = 5.0
 """Seconds after which a process that ought to have ended itself is ended from further outside."""
 
+OUR_OWN = 120.0
+"""Seconds that judging may take for itself beyond the patience: for a script, say, or a region."""
+
 DUMPED = "Timeout (0:"
 """How the dump begins that faulthandler writes when even the watch cannot run."""
 
@@ -74,11 +77,12 @@ class Watch:
         self._item: str | None = None
         self._example: tuple[Statement, Mapping[str, Any]] | None = None
         self._heard = self._armed = 0.0
+        self._own = False
         threading.Thread(target=self._watch, daemon=True, name="conformance watch").start()
 
     def begin(self, item: str) -> None:
         """A claim is about to be judged."""
-        self._example = None
+        self._example, self._own = None, False
         self._sign(time.monotonic())
         self._item = item
 
@@ -87,9 +91,17 @@ class Watch:
         self._item = None
         faulthandler.cancel_dump_traceback_later()
 
-    def __call__(self, statement: Statement, values: Mapping[str, Any]) -> None:
-        """An example is about to be run."""
+    def __call__(self, statement: Statement, values: Mapping[str, Any] | None) -> None:
+        """An example is about to be run, or, if there are no ``values``, none is in flight."""
+        if values is None:
+            # However long it takes, it says nothing of the runtime.
+            self._example, self._own = None, True
+            self._sign(time.monotonic())
+            return
         self.examples += 1
+        if self._own:
+            self._own = False
+            self._sign(time.monotonic())
         self._example = (statement, values)
         now = self._heard = time.monotonic()
         if now - self._armed > 1:
@@ -102,13 +114,19 @@ class Watch:
 
     def _sign(self, now: float) -> None:
         self._heard = self._armed = now
-        faulthandler.dump_traceback_later(self.patience + GRACE, exit=True, file=self.dumps)
+        allowed = self._allowed() + GRACE
+        faulthandler.dump_traceback_later(allowed, exit=True, file=self.dumps)
+
+    def _allowed(self) -> float:
+        return self.patience + (OUR_OWN if self._own else 0.0)
 
     def _watch(self) -> None:
         while True:
             time.sleep(min(1.0, self.patience / 4))
             item, silent = self._item, time.monotonic() - self._heard
-            if item is not None and silent > self.patience:
+            if item is not None and self._own:
+                self.tell(event="alive")
+            if item is not None and silent > self._allowed():
                 if is_short_of_memory():
                     # Then it says nothing of the runtime that something waits for ever.
                     self.tell(event="used up", item=item, message=f"{NO_ROOM}{MEMORY}")

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from unittest.mock import patch
 
 import anyio
 import trio
@@ -18,11 +17,12 @@ from tests.wrong.kit import Wrong
 
 
 def with_children(owner: Any, name: str, wrong: Callable[[Any], Any]) -> Patch:
-    """The same, for a patch that leaves children: they are killed and reaped in the end."""
+    """As ``with_method()``, for what leaves children: they are killed and reaped in the end."""
+    without_their_end = with_method(owner, name, wrong)
 
     @contextmanager
     def patched() -> Iterator[None]:
-        with patch.object(owner, name, wrong(getattr(owner, name))):
+        with without_their_end():
             try:
                 yield
             finally:
@@ -31,7 +31,6 @@ def with_children(owner: Any, name: str, wrong: Callable[[Any], Any]) -> Patch:
                         os.kill(pid, signal.SIGKILL)
                     with suppress(ChildProcessError):
                         os.waitpid(pid, 0)
-                kept.clear()
 
     return patched
 

@@ -350,7 +350,7 @@ SLOW_STEPS_ARE_LOGGED = law(
     "LAW-DELIVER-16",
     "In debug mode asyncio's loop logs each step of a task that it calls, and that takes longer than"
     " slow_callback_duration, as soon as that is over, whether the task was cancelled or not;"
-    " otherwise it logs none.",
+    " outside debug mode it logs none.",
     source="https://docs.python.org/3/library/asyncio-dev.html#debug-mode",
 )
 

@@ -18,8 +18,8 @@ from conformance.programs.space import every, flags, up_to
 
 WAITING_ENDS = law(
     "LAW-IO-02",
-    "A read that waits on a connection is woken when its own side closes that: in asyncio it gives"
-    " the end of the stream, in anyio and trio, also if the close is itself cancelled, it raises"
+    "A read that waits on a TCP connection is woken when its own side closes that: in asyncio it"
+    " gives the end of the stream, in anyio and trio, also if the close is itself cancelled, it raises"
     " ClosedResourceError, unless there is something to read by then.",
     source="https://trio.readthedocs.io/en/stable/reference-io.html#trio.abc.ReceiveStream.receive_some",
 )

@@ -33,8 +33,8 @@ TURNS_OF_A_CLOSE = 10
 
 CONNECTS_LEAVE_NOTHING = law(
     "LAW-IO-04",
-    "A connect that is cancelled, at whatever turn of the loop, leaves no descriptor open: the other"
-    " side sees the end of whatever was connected.",
+    "A TCP connect that is cancelled, at whatever turn of the loop, leaves no descriptor open: the"
+    " other side sees the end of whatever was connected.",
     source="https://github.com/python/asyncio/issues/218",
 )
 
@@ -171,8 +171,8 @@ async def test_a_cancelled_open_tcp_stream_leaves_nothing(
 
 ACCEPTS_STRAND_NOBODY = law(
     "LAW-IO-05",
-    "An accept that is cancelled, at whatever turn of the loop, is no error and strands nobody: who"
-    " connects is given to an accept that returns, before or later; on asyncio, who had connected by"
+    "A TCP accept that is cancelled, at whatever turn of the loop, is no error and strands nobody:"
+    " who connects is given to an accept that returns, before or later; on asyncio, who had connected by"
     " an earlier turn than that of the cancel may be closed instead.",
     source="https://github.com/python/cpython/issues/153761,"
     " https://trio.readthedocs.io/en/stable/reference-core.html"

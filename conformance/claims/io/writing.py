@@ -21,8 +21,8 @@ PAYLOAD = b"".join(number.to_bytes(4, "big") for number in range(60_000))
 
 WRITES_ARE_CUT = law(
     "LAW-IO-03",
-    "What the other side gets of a write that was cancelled is how that write begins: nothing is"
-    " sent twice, out of order, or left out from between.",
+    "What the other side of a TCP connection gets of a write that was cancelled is how that write"
+    " begins: nothing is sent twice, out of order, or left out from between.",
     source="https://trio.readthedocs.io/en/stable/reference-io.html#trio.abc.SendStream.send_all",
 )
 

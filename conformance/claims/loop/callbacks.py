@@ -285,8 +285,8 @@ def test_a_callback_runs_in_its_context(
 
 ERRORS = law(
     "LAW-LOOP-10",
-    "An exception in a callback reaches the loop's exception handler and the loop runs on, while "
-    "KeyboardInterrupt and SystemExit come out of run_forever().",
+    "An exception in a callback of call_soon() or call_later() reaches the loop's exception handler "
+    "and the loop runs on, while KeyboardInterrupt and SystemExit come out of run_forever().",
     source=f"{DOCS}#error-handling-api",
 )
 

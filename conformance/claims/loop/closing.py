@@ -20,7 +20,7 @@ DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
 
 NOTHING_LEFT = law(
     "LAW-LOOP-12",
-    "A loop that was run and closed leaves no file descriptor open.",
+    "A loop that ran nothing but tasks and timers, and was then closed, leaves no file descriptor open.",
     source=f"{DOCS}#asyncio.loop.close",
 )
 

@@ -145,8 +145,8 @@ def test_bytes_arrive_whole_and_in_order(
 
 CLOSES = law(
     "LAW-LOOP-17",
-    "close() of a transport sends what it has still to write and then ends the connection, so that "
-    "the other side reads all of it and the end; abort() ends it without that.",
+    "close() of a TCP transport sends what it has still to write and then ends the connection, so "
+    "that the other side reads all of it and the end; abort() ends it without that.",
     source="https://docs.python.org/3/library/asyncio-protocol.html#asyncio.BaseTransport.close,"
     " https://docs.python.org/3/library/asyncio-protocol.html#asyncio.WriteTransport.abort",
 )

@@ -323,8 +323,8 @@ SHIELDED_TASK.not_applicable(
 
 SHIELD_AND_RUN = law(
     "LAW-NEST-09",
-    "When its main coroutine ends, asyncio.run() cancels what is still shielded, and waits until"
-    " that has cleaned up.",
+    "When its main coroutine returns or raises, asyncio.run() cancels what is still shielded, and"
+    " waits until that has cleaned up.",
     source="https://docs.python.org/3/library/asyncio-runner.html#asyncio.run",
 )
 

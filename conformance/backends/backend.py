@@ -207,7 +207,12 @@ def _asyncio_run(
 
     class Policy(asyncio.DefaultEventLoopPolicy):
         def new_event_loop(self) -> asyncio.AbstractEventLoop:
-            return factory()
+            # A factory of somebody's may ask for asyncio's own loop.
+            asyncio.set_event_loop_policy(before)
+            try:
+                return factory()
+            finally:
+                asyncio.set_event_loop_policy(self)
 
     asyncio.set_event_loop_policy(Policy())
     try:

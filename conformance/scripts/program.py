@@ -38,6 +38,6 @@ def program_script(
     if departure is not None:
         should, does = departure
         doc += f"\n\nPredicted: {should}\nSeen:      {does}\n"
-    run = "\n".join(filter(None, (how.loop(), how.run("main"))))
+    run = "\n".join(filter(None, (how.loop(), how.policy(), how.run("main"))))
     doc = "\n".join(fill(line, 97) for line in doc.split("\n"))
     return f'"""{doc}"""\n\n{imports}\n\n\n{functions}\n\n\n{main}\n\n\n{run}\n'

@@ -197,7 +197,7 @@ class _Script:
         finish.named(trees, self.book, {LOOP, self.main})
         main = next(each for each in trees if is_function(each) and each.name == self.main)
         is_async = isinstance(main, ast.AsyncFunctionDef)
-        policy = "" if is_async or not _calls_asyncio_run(trees) else how.policy()
+        policy = how.policy() if is_async or _calls_asyncio_run(trees) else ""
         uses_loop = (
             is_async
             or bool(policy)

@@ -90,23 +90,24 @@ class Style:
         if self.library == "anyio":
             debug = ', "debug": True' if self.debug else ""
             return f'anyio.run({main}, backend_options={{"loop_factory": {LOOP}{debug}}})'
+        more = ", debug=True" if self.debug else ""
         if HAS_LOOP_FACTORY:
-            debug = ", debug=True" if self.debug else ""
-            return f"asyncio.run({main}(){debug}, loop_factory={LOOP})"
-        debug = "loop.set_debug(True)\n" if self.debug else ""
-        return (
-            f"loop = {LOOP}()\n{debug}"
-            f"try:\n    loop.run_until_complete({main}())\nfinally:\n    loop.close()"
-        )
+            more += f", loop_factory={LOOP}"
+        return f"asyncio.run({main}(){more})"
 
     def policy(self) -> str:
         """The lines by which ``asyncio.run()`` uses the loops where it takes no factory."""
         if self.on_trio or self.library != "asyncio" or HAS_LOOP_FACTORY:
             return ""
         return (
-            f"policy = asyncio.DefaultEventLoopPolicy()\n"
-            f"policy.{LOOP} = {LOOP}\n"
-            "asyncio.set_event_loop_policy(policy)"
+            "class Policy(asyncio.DefaultEventLoopPolicy):\n"
+            f"    def {LOOP}(self):\n"
+            "        asyncio.set_event_loop_policy(None)  # the factory may ask for asyncio's own\n"
+            "        try:\n"
+            f"            return {LOOP}()\n"
+            "        finally:\n"
+            "            asyncio.set_event_loop_policy(self)\n\n\n"
+            "asyncio.set_event_loop_policy(Policy())"
         )
 
     def imports(self, *modules: str, contextlib: Sequence[str] = ()) -> str:

@@ -187,5 +187,21 @@ def test_each_library_runs_by_its_own_run(backend: Backend) -> None:
         assert run(main() if library == "asyncio" else main) == "done"
 
 
+def test_a_factory_may_ask_for_asyncios_own_loop() -> None:
+    """Before 3.12 a policy says which loop ``asyncio.run()`` makes, and asyncio's own asks the policy."""
+    made: list[asyncio.AbstractEventLoop] = []
+
+    def factory() -> asyncio.AbstractEventLoop:
+        made.append(asyncio.new_event_loop())
+        return made[-1]
+
+    async def main() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    run = Backend("asyncio+mine", loop=factory, io_loop=factory).library_run("asyncio")
+    loops = [run(main()), run(main())]
+    assert loops == made
+
+
 def test_the_turn_limit_leaves_room() -> None:
     assert deadlock.TURN_LIMIT >= 10_000

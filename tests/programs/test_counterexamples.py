@@ -30,14 +30,14 @@ from conformance.programs.syntax import (
 )
 from conformance.programs.trace import Trace, printed, trace_of
 from conformance.scripts.program import program_script
-from conformance.scripts.style import Style
+from conformance.scripts.style import HAS_LOOP_FACTORY, Style
 from conformance.verdict import Verdict
 from tests.programs.counterexamples import judged, lines_of_code
 from tests.wrong.kit import Wrong
 from tests.wrong.programs_named import WRONG
 
-LINES = 28
-"""No script is longer, blank lines and docstring apart."""
+LINES = 28 if HAS_LOOP_FACTORY else 36
+"""No script is longer, blank lines and docstring apart; before 3.12 a policy says which loop is used."""
 
 EXAMPLES = 5_000
 """After so many examples each is found: they take a few seconds, 30 on a machine that is very slow."""

@@ -214,12 +214,14 @@ def known_deviations(options: Namespace) -> Deviations:
     Raises ``BadDeviations`` for a file that cannot be used, or one that names no law or no backend.
     """
     deviations = load(options.deviations)
+    warnings = list(deviations.warnings)
     check(deviations.entries, collect.all_claims())
     if options.deviations:
         # Only what is judged has loops that nobody else knows of.
         loops = getattr(options, "loop", None)
-        check_backends(deviations.entries, names(loops or (), apart=True), every=loops is not None)
-    for warning in deviations.warnings:
+        known = names(loops or (), apart=True)
+        warnings += check_backends(deviations.entries, known, every=loops is not None)
+    for warning in warnings:
         say(f"conformance {options.name}: warning: {warning}")
     return deviations
 

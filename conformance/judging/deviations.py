@@ -242,27 +242,30 @@ def _wrong_region(deviation: Deviation, claim: Claim) -> str:
 
 def check_backends(
     deviations: Iterable[Deviation], known: Sequence[Sequence[str]], *, every: bool = True
-) -> None:
+) -> list[str]:
     """See that each backend that they name is one of ``known``, the names of each; or of a package here.
 
-    ``every`` says that ``known`` are all there can be: otherwise somebody's loop may have any name.
+    ``every`` says that ``known`` are all there can be: otherwise somebody's loop may have any name, and
+    what would be refused is returned, in words.
     Raises :class:`BadDeviations`: what is mistyped would be on record of nothing.
     """
+    unknown: list[str] = []
     there = [name for names in known for name in names]
     for each in deviations:
         for name in (name.removeprefix("!") for name in each.on):
             loop = name.removeprefix("asyncio+")
-            if (
-                any(_names((name,), other) for other in there)
-                or (loop != name and not every)
-                or (loop != name and distribution(re.split("[+:]", loop)[0]))
+            if any(_names((name,), other) for other in there) or (
+                loop != name and distribution(re.split("[+:]", loop)[0])
             ):
                 continue
-            raise BadDeviations(
+            unknown.append(
                 f"{each.file}:{each.first}: no backend is called {name!r}; there is "
                 f"{', '.join(names[0] for names in known)}; a loop of one's own has a name once "
                 "--loop names it"
             )
+            if every or loop == name:
+                raise BadDeviations(unknown[-1])
+    return unknown
 
 
 @dataclass(frozen=True)

@@ -207,3 +207,8 @@ def test_a_file_as_an_editor_on_windows_writes_it(tmp_path: Path) -> None:
     ran = conformance("run", *call, cwd=tmp_path, expect=2)
     assert "own.toml:1: no backend is called 'asynico'; there is asyncio, " in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
+    # Who only lists has no --loop: it may be the name of one.
+    path.write_text(f'{entry}backend = ["asyncio+uvlop*"]')
+    for listing in (("list", "LAW-LOOP-01"), ("deviations", "list")):
+        ran = conformance(*listing, "--deviations", "own.toml", cwd=tmp_path)
+        assert "warning: own.toml:1: no backend is called 'asyncio+uvlop*'; " in ran.stderr

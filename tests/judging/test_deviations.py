@@ -402,7 +402,7 @@ THERE = [("asyncio",), ("asyncio+uvloop", "asyncio+Loop"), ("trio",)]
     "name", ["asyncio+*", "asyncio+uv*", "*", "trio", "asyncio+Loop", "asyncio+pytest:x"]
 )
 def test_a_backend_that_is_there_or_of_a_package_here_may_be_named(name: str) -> None:
-    check_backends([known("hung", name)], THERE)
+    assert check_backends([known("hung", name)], THERE) == []
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,8 @@ def test_a_backend_that_is_there_or_of_a_package_here_may_be_named(name: str) ->
 def test_a_backend_that_there_is_not_is_refused(name: str, every: bool, refused: bool) -> None:
     entry = replace(known("hung", name), file="own.toml", first=7)
     if not refused:
-        check_backends([entry], THERE, every=every)
+        (warning,) = check_backends([entry], THERE, every=every)
+        assert warning.startswith(f"own.toml:7: no backend is called {name!r}; ")
         return
     with pytest.raises(BadDeviations) as told:
         check_backends([entry], THERE, every=every)

@@ -37,7 +37,7 @@ def supervise(
     """
     waiting = [backend for backend in plan.backends if plan.statements(backend)]
     # The dearest first, so that none of them is what all the others have to be waited for.
-    waiting.sort(key=lambda backend: (not backend.debug, not backend.foreign))
+    waiting.sort(key=lambda each: (each.kind != "trio", not each.debug, not each.foreign))
     # Simple, for a handler of a signal may put something into it while it is used.
     events: Events = queue.SimpleQueue()
     running: set[Child] = set()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import builtin_backends, usable_here
-from conformance.judging.collect import all_claims, matches, statements_on
+from conformance.book import all_claims, matches, statements_on
 from conformance.judging.effort import Effort
 from conformance.judging.judge import judge
 

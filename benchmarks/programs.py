@@ -31,7 +31,7 @@ from conformance.backends.backend import Backend
 from conformance.backends.discovery import builtin_backends, usable_here
 from conformance.claim import LIBRARIES, Library
 from conformance.programs.cases import Case, runs
-from conformance.programs.space import Place, stream_of
+from conformance.toolbox.spaces import Place, stream_of
 
 FLOOR_RUNS = 2000
 PROFILE_LINES = 30

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import time
 
+from conformance import book
 from conformance.backends.discovery import builtin_backends, usable_here
-from conformance.judging import collect
 from conformance.judging.effort import Effort
 from conformance.judging.plan import Outcome, Plan
-from conformance.judging.supervisor import in_one_process, supervise
+from conformance.judging.supervision.supervisor import in_one_process, supervise
 
 ROUNDS = 3
 
@@ -26,9 +26,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=Effort.examples)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    claims = tuple(
-        each for each in collect.all_claims() if collect.matches(each.id, options.patterns)
-    )
+    claims = tuple(each for each in book.all_claims() if book.matches(each.id, options.patterns))
     totals = [0.0, 0.0]
     for backend in builtin_backends():
         if usable_here(backend) is not None or (

@@ -8,8 +8,8 @@ import pytest
 
 from conformance.backends.discovery import choose, usable_here
 from conformance.claim import exists
+from conformance.expectations.lookup import on_record
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import on_record
 from conformance.judging.judge import judge
 from tests.test_wrong import KILLS, LAWS
 from tests.wrong.behind import BEHIND, Behind

@@ -11,11 +11,11 @@ from zlib import crc32
 
 import pytest
 
+from conformance.book import all_claims
 from conformance.claim import Claim
 from conformance.conditions import fits
-from conformance.judging.collect import all_claims
+from conformance.expectations.lookup import expectation
 from conformance.judging.effort import Effort, size_for
-from conformance.judging.expectations import expectation
 from conformance.judging.judge import judge
 from conformance.verdict import Verdict
 from tests.wrong.catalogue import wrong_runtimes

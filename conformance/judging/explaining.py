@@ -11,14 +11,14 @@ from typing import Any
 from hypothesis.errors import UnsatisfiedAssumption
 
 from conformance.backends.deadlock import is_given_up
-from conformance.judging.classify import classify, leaves, message
+from conformance.expectations.lookup import OnRecord
+from conformance.expectations.regions import common, plain, quoted, smallest
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import OnRecord
-from conformance.judging.regions import common, plain, quoted, smallest
 from conformance.judging.search import WHOLE, Only, Subject, Values
-from conformance.programs import space
+from conformance.outcomes.classify import classify, leaves, message
 from conformance.programs.cases import Case
 from conformance.programs.syntax import KINDS, STATEMENTS
+from conformance.toolbox import spaces as space
 from conformance.verdict import Explanation
 
 SECONDS = 20.0

@@ -16,16 +16,15 @@ from typing import Any
 
 from conformance.backends.backend import Backend
 from conformance.claim import Expect, Region, Statement, counting
-from conformance.judging.classify import classify, describe
-from conformance.judging.deviations import Deviation, Deviations
-from conformance.judging.effort import SMALL, Effort
-from conformance.judging.expectations import (
+from conformance.expectations.deviations import Deviation, Deviations
+from conformance.expectations.lookup import (
     NOTHING,
     OnRecord,
     applied,
     on_record,
     reason_for,
 )
+from conformance.judging.effort import SMALL, Effort
 from conformance.judging.explaining import explanation
 from conformance.judging.search import (
     Failure,
@@ -37,6 +36,7 @@ from conformance.judging.search import (
     anything,
     missed,
 )
+from conformance.outcomes.classify import classify, describe
 from conformance.scripts.script import NoScript, script
 from conformance.verdict import (
     GONE,

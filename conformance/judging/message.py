@@ -9,9 +9,9 @@ from pathlib import Path
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Expect, Statement
-from conformance.judging.classify import NO_ROOM
-from conformance.judging.deviations import Deviation, is_the_package_s
+from conformance.expectations.deviations import Deviation, is_the_package_s
 from conformance.judging.effort import Effort, size_for
+from conformance.outcomes.classify import NO_ROOM
 from conformance.printable import counted
 from conformance.verdict import ANSWERS, BREACHES, GONE, Explanation, Verdict
 

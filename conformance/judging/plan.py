@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from conformance.backends.backend import Backend
+from conformance.book import statements_on
 from conformance.claim import Claim, Statement
-from conformance.judging.child import PATIENCE
-from conformance.judging.collect import statements_on
 from conformance.judging.effort import Effort
+from conformance.judging.supervision.child import PATIENCE
 from conformance.verdict import GrowthRecord, VerdictRecord, runtime_name
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance import book
 from conformance.backends.interpreter import has_assertions
 from conformance.claim import LIBRARIES, Claim, Statement
-from conformance.judging import collect
 from conformance.judging.effort import PROFILES, SMALL, Effort
 from conformance.printable import counted, one_line, printable
 from conformance.verdict import runtime_name
@@ -121,7 +121,7 @@ def judging(config: pytest.Config) -> Judging:
     """
     if _JUDGING not in config.stash:
         from conformance.backends.discovery import BadBackend, names
-        from conformance.judging.deviations import BadDeviations, check_backends, load
+        from conformance.expectations.deviations import BadDeviations, check_backends, load
         from conformance.judging.session import Session
 
         files = config.getoption("--conformance-deviations")
@@ -209,16 +209,16 @@ def pytest_pycollect_makeitem(
 
 
 def _in_a_package_of_claims(path: Path) -> bool:
-    return any(folder in path.parents for folder in collect.claim_folders())
+    return any(folder in path.parents for folder in book.claim_folders())
 
 
 def _items(collector: pytest.Module | pytest.Class, claim: Claim) -> Iterator[pytest.Item]:
     options = collector.config
-    if not collect.matches(claim.id, options.getoption("--conformance-claim")):
+    if not book.matches(claim.id, options.getoption("--conformance-claim")):
         return
     for backend in judging(options).backends:
         libraries = options.getoption("--conformance-library")
-        for statement in collect.statements_on(claim, backend, libraries):
+        for statement in book.statements_on(claim, backend, libraries):
             name = f"{claim.id}[{runtime_name(statement.library, backend.name)}]"
             yield ClaimItem.from_parent(
                 collector,

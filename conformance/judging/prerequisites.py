@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from conformance.backends.backend import Backend
+from conformance.book import all_claims
 from conformance.claim import Claim, Statement
-from conformance.judging.collect import all_claims
-from conformance.judging.expectations import OnRecord
+from conformance.expectations.lookup import OnRecord
 from conformance.verdict import Verdict, VerdictRecord
 
 FIRST = "LAW-LOOP-01"

@@ -28,12 +28,12 @@ from hypothesis.strategies import SearchStrategy
 from conformance.backends.backend import Backend
 from conformance.backends.deadlock import is_given_up
 from conformance.claim import Expect, Statement, counting
-from conformance.judging.classify import leaves
+from conformance.expectations.lookup import NOTHING, OnRecord, covers
 from conformance.judging.draws import from_the_seed_alone
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import NOTHING, OnRecord, covers
+from conformance.outcomes.classify import leaves
 from conformance.printable import counted
-from conformance.programs import space
+from conformance.toolbox import spaces as space
 
 WHOLE = 1000
 """A space of at most this many cases is run whole, whatever the effort: then nothing is left to chance."""

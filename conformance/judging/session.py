@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from conformance.backends.backend import Backend
 from conformance.claim import Statement
-from conformance.judging.deviations import Deviations
+from conformance.expectations.deviations import Deviations
+from conformance.expectations.lookup import on_record
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import on_record
 from conformance.judging.judge import judge
 from conformance.judging.message import unexpected
 from conformance.judging.prerequisites import Failures, blocked, note

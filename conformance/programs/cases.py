@@ -16,9 +16,9 @@ from conformance.programs.generate import contests, missing, programs
 from conformance.programs.reference import run as reference
 from conformance.programs.reference.rules import Rules, rules_here
 from conformance.programs.schedule import CancelTask, Pass, Schedule, Shutdown
-from conformance.programs.space import Place, Streamed, streamed
 from conformance.programs.syntax import Hold, Program, Wait, statements
 from conformance.programs.trace import Seen, Trace, departure, printed, side_by_side
+from conformance.toolbox.spaces import Place, Streamed, streamed
 
 CANCELS = 2
 """Up to how many cancels there are in a run of an enumerated program."""

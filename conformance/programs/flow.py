@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from conformance.claim import Library
-from conformance.programs.labels import Labelled, LabelledBlock, label
+from conformance.programs.numbering import Labelled, LabelledBlock, label
 from conformance.programs.reference.meaning import called
 from conformance.programs.syntax import (
     Await,

@@ -9,7 +9,7 @@ from textwrap import indent
 
 from conformance.claim import Library
 from conformance.programs.dialects import DIALECTS, NEVER, TICK, Dialect
-from conformance.programs.labels import Labelled, LabelledBlock, label, ticks
+from conformance.programs.numbering import Labelled, LabelledBlock, label, ticks
 from conformance.programs.reference.machine import PASS
 from conformance.programs.reference.meaning import called
 from conformance.programs.syntax import (

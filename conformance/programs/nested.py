@@ -2,7 +2,7 @@
 
 What a claim says of "an await" it says of one inside a call, a ``with`` block, a group, a generator, a
 timeout, and of those inside each other.  These are the small programs around one wait, as
-:class:`~conformance.programs.waits.Wait`.
+:class:`~conformance.toolbox.waits.Wait`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from conformance.programs.syntax import (
     things,
 )
 from conformance.programs.syntax import Wait as WaitFor
-from conformance.programs.waits import ScopedWait, Wait
+from conformance.toolbox.waits import ScopedWait, Wait
 
 
 def around(block: Block) -> tuple[Statement, ...]:

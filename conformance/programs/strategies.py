@@ -63,7 +63,7 @@ from conformance.programs.trace import Trace
 
 LARGEST = 14
 """A program of more statements is not drawn: it might run out of times for its timers
-(:func:`~conformance.programs.labels.ticks`), and has many orders to look through."""
+(:func:`~conformance.programs.numbering.ticks`), and has many orders to look through."""
 
 DEEPEST = 3
 """How many compound statements may stand in one another."""

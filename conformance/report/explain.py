@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from conformance.claim import Claim, Expect, Library, Statement
-from conformance.judging.deviations import Deviation
+from conformance.expectations.deviations import Deviation
 from conformance.printable import counted
 from conformance.report.plain import clean, line, paragraph, rule
 from conformance.results.runtimes import runtime_key

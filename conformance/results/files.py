@@ -175,3 +175,13 @@ def _complaint(path: str | os.PathLike[str], error: OSError) -> str:
     if descriptor_of(name) is None and not parent.is_dir():
         return f"cannot write {name}: there is no directory {parent}; make it first"
     return f"cannot write {name}: {error.strerror or error}; give a path that can be written"
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` and those above it, as far as they are not there.  Raises :class:`CannotWrite`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"cannot make the folder {folder}: {error.strerror}; give a path that can be written"
+        ) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from conformance.programs.waits import ScopedWait, Wait
 from conformance.scripts.nodes import (
     KEPT,
     Look,
@@ -20,6 +19,7 @@ from conformance.scripts.nodes import (
 )
 from conformance.scripts.source import Book
 from conformance.scripts.values import Unknown, Values
+from conformance.toolbox.waits import ScopedWait, Wait
 
 MODULE = "conformance.scripts.names"
 """A module of ours that imports all that the source of a :class:`Wait` may name."""

@@ -9,8 +9,6 @@ from typing import Any
 
 from conformance.claim import Statement
 from conformance.programs.cases import Case
-from conformance.programs.instants import Instant
-from conformance.programs.waits import ScopedWait, Wait
 from conformance.scripts import finish
 from conformance.scripts.awaited import Waits
 from conformance.scripts.branches import Fold
@@ -35,6 +33,8 @@ from conformance.scripts.specialise import specialise
 from conformance.scripts.spelled import INSTEAD
 from conformance.scripts.style import HAS_LOOP_FACTORY, LOOP, Style
 from conformance.scripts.values import Values
+from conformance.toolbox.instants import Instant
+from conformance.toolbox.waits import ScopedWait, Wait
 
 ROUNDS = 60
 """Far more rounds of rewriting than any claim takes."""

@@ -26,9 +26,9 @@ import trio
 import trio.testing
 
 from conformance.programs import attempts, inner_pytest, instants, leftover, scopes, turns
-from conformance.programs.inner_pytest import Plugin
-from conformance.programs.turns import _step
 from conformance.scripts.source import Global
+from conformance.toolbox.loop_driver import _step
+from conformance.toolbox.plugin_sessions import Plugin
 
 FINE = 1e-6
 MANY = instants.MANY

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from conformance.claim import exists
-from conformance.programs.instants import Instant
-from conformance.programs.waits import ScopedWait, Wait
 from conformance.scripts.nodes import constant, display, is_literal, is_module, is_ours
 from conformance.scripts.source import Book, is_brought
+from conformance.toolbox.instants import Instant
+from conformance.toolbox.waits import ScopedWait, Wait
 
 
 class Unknown(Exception):

@@ -15,8 +15,8 @@ from conformance.backends.backend import Backend
 from conformance.backends.clock import jumps
 from conformance.backends.deadlock import Deadlock, is_given_up
 from conformance.backends.discovery import choose
+from conformance.book import all_claims
 from conformance.claim import Claim
-from conformance.judging.collect import all_claims
 from conformance.judging.effort import Effort
 from conformance.judging.judge import judge
 from tests.backends import loops

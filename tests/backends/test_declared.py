@@ -13,8 +13,8 @@ import pytest
 
 from conformance.backends.declared import look_into
 from conformance.backends.discovery import BadBackend, choose
+from conformance.book import all_claims
 from conformance.claim import Statement
-from conformance.judging.collect import all_claims
 from conformance.judging.effort import Effort
 from conformance.judging.judge import judge
 

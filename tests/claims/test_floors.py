@@ -18,12 +18,12 @@ import pytest
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose
+from conformance.book import all_claims, statements_on
 from conformance.claim import Statement, counting
-from conformance.judging.collect import all_claims, statements_on
+from conformance.expectations.lookup import applied, on_record
 from conformance.judging.effort import PROFILES, SMALL, Effort
-from conformance.judging.expectations import applied, on_record
 from conformance.judging.search import TIMES, WHOLE, Subject, anything, missed
-from conformance.programs import space
+from conformance.toolbox import spaces as space
 
 BACKENDS = choose(["asyncio", "trio"], [])
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import conformance.claims
+from conformance.book import all_claims
 from conformance.claim import ARTICLE as THE_ARTICLE
 from conformance.claim import LIBRARIES, Claim, Statement
-from conformance.judging.collect import all_claims
 
 CLAIMS = all_claims()
 LAWS = {claim.id: claim for claim in CLAIMS if claim.kind == "law"}

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.backends.backend import Backend
+from conformance.book import all_claims
 from conformance.claim import Statement
-from conformance.judging.collect import all_claims
+from conformance.expectations.lookup import expectation
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import expectation
 from conformance.judging.judge import judge
 
 HELD_UP = (0, 0, 0.002, 0.006, 0.3, 5)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.backends.backend import Backend, LoopFactory
+from conformance.book import all_claims
 from conformance.claim import Claim, Statement
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.judging.collect import all_claims
+from conformance.expectations.lookup import expectation
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import expectation
 from conformance.judging.judge import judge
 from conformance.judging.prerequisites import needed
 from tests.wrong.loops import NoTimers

@@ -9,8 +9,8 @@ import pytest
 
 from conformance.backends.backend import Backend
 from conformance.backends.virtual import VirtualLoop
+from conformance.book import all_claims
 from conformance.claim import Library
-from conformance.judging.collect import all_claims
 from conformance.judging.effort import Effort
 from conformance.judging.judge import judge
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conformance.arguments import parsed
+from conformance.cli.parser import parsed
 from tests.cli.calling import QUICK, ROOT, conformance
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.judging.deviations import package_deviations
+from conformance.expectations.deviations import package_deviations
 from tests.cli.calling import ROOT, conformance
 
 FORGETFUL = """\

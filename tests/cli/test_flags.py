@@ -139,7 +139,7 @@ def test_what_lies_about_in_the_working_directory_is_not_taken_for_something_els
             *(
                 sys.executable,
                 "-c",
-                "import sys; sys.path.remove(''); from conformance.cli import main; main()",
+                "import sys; sys.path.remove(''); from conformance.cli.main import main; main()",
             ),
             *(
                 "run",

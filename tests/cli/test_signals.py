@@ -124,7 +124,7 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["conformance.ending", "conformance.arguments", "rich", "hypothesis", "trio"]
+    "module", ["conformance.ending", "conformance.cli.parser", "rich", "hypothesis", "trio"]
 )
 def test_in_the_first_second_there_is_one_line(module: str, tmp_path: Path) -> None:
     code = (
@@ -133,7 +133,7 @@ def test_in_the_first_second_there_is_one_line(module: str, tmp_path: Path) -> N
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from conformance.cli import main\n"
+        "from conformance.cli.main import main\n"
         "sys.meta_path.insert(0, Finder())\n"
         "main(['list'])\n"
     )

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from conformance.backends.discovery import builtin_backends
 from conformance.programs import syntax
 from conformance.programs.cases import Case, runs
-from conformance.programs.space import Place, stream_of
 from conformance.programs.syntax import Program, statements
+from conformance.toolbox.spaces import Place, stream_of
 
 
 def options() -> argparse.Namespace:

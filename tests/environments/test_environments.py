@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from conformance.book import all_claims
 from conformance.claim import Library, Statement
-from conformance.judging.collect import all_claims
-from conformance.judging.expectations import expectation
+from conformance.expectations.lookup import expectation
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.claim import Claim, NotApplicable, antecedent, holds, qualified, refuted
-from conformance.programs.space import every, flags, up_to
+from conformance.toolbox.spaces import every, flags, up_to
 
 TRUE = Claim("TEST-TRUE", "Sleeping for nothing ends.", source="a test")
 

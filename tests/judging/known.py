@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.claim import Claim, antecedent, holds
-from conformance.programs.space import every, up_to
+from conformance.toolbox.spaces import every, up_to
 
 SMALL = Claim("TEST-SMALL", "No number is above three.", source="a test")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, holds, law, refuted
-from conformance.programs.space import up_to
+from conformance.toolbox.spaces import up_to
 
 LAW = law("TEST-LAW", "No number is above three.", source="a test")
 

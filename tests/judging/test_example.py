@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 from conformance.backends.discovery import builtin_backends
 from conformance.claim import Statement, antecedent, holds, law
 from conformance.judging.judge import example
-from conformance.programs.space import Place, Streamed, streamed
+from conformance.toolbox.spaces import Place, Streamed, streamed
 
 ASYNCIO = builtin_backends()[0]
 

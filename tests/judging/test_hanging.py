@@ -7,13 +7,13 @@ from collections import Counter
 
 import pytest
 
+from conformance import book
 from conformance.backends.discovery import discover
-from conformance.judging import collect
 from conformance.judging.effort import Effort
 from conformance.judging.plan import Outcome, Plan
 from conformance.judging.prerequisites import FIRST, needed
-from conformance.judging.supervisor import supervise
-from conformance.programs.turns import PATIENCE
+from conformance.judging.supervision.supervisor import supervise
+from conformance.toolbox.loop_driver import PATIENCE
 from conformance.verdict import VerdictRecord
 
 TIMERS = "LAW-LOOP-02"
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 def judged(loop: str, *patterns: str, patience: float = 3.0) -> dict[str, VerdictRecord]:
     """The verdicts in asyncio on a broken loop, by claim."""
     spec = f"tests.wrong.broken:{loop}"
-    claims = tuple(each for each in collect.all_claims() if collect.matches(each.id, patterns))
+    claims = tuple(each for each in book.all_claims() if book.matches(each.id, patterns))
     plan = Plan(
         (discover([spec])[-1],),
         claims,
@@ -60,7 +60,7 @@ def test_a_loop_that_is_busy_for_ever_hangs_once_and_blocks_the_rest(loop: str) 
 def test_a_loop_that_never_runs_timers_is_told_so_once() -> None:
     verdicts = judged("NeverRunsTimers", *SOME)
     assert verdicts[TIMERS]["verdict"] in ("refuted", "hung")
-    statements = {each.id: each.statements for each in collect.all_claims()}
+    statements = {each.id: each.statements for each in book.all_claims()}
     for claim, verdict in verdicts.items():
         if TIMERS in needed(statements[claim]["asyncio"]):
             assert verdict["verdict"] == "blocked"

@@ -9,9 +9,9 @@ import pytest
 
 from conformance.backends.discovery import builtin_backends
 from conformance.claim import Claim
-from conformance.judging.classify import NO_ROOM
 from conformance.judging.effort import LARGE, SMALL, Effort
 from conformance.judging.message import again, record, unexpected
+from conformance.outcomes.classify import NO_ROOM
 from conformance.verdict import Verdict, VerdictName
 from tests.judging.laws import ARTICLE, LAW
 

@@ -10,8 +10,8 @@ import pytest
 from conformance.backends.backend import Backend
 from conformance.backends.virtual import VirtualLoop
 from conformance.claim import Claim, Expect, qualified, refuted
+from conformance.expectations.lookup import NOTHING, OnRecord, says
 from conformance.judging.effort import Effort
-from conformance.judging.expectations import NOTHING, OnRecord, says
 from conformance.judging.judge import judge
 from conformance.verdict import GONE, OTHER_CASE, OTHER_MESSAGE, Explanation, Verdict
 from tests.judging import known

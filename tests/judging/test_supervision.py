@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance import book
 from conformance.backends.discovery import choose
-from conformance.judging import collect
-from conformance.judging.classify import NO_ROOM
 from conformance.judging.effort import Effort
 from conformance.judging.plan import Outcome, Plan
 from conformance.judging.prerequisites import FIRST
-from conformance.judging.supervisor import supervise
+from conformance.judging.supervision.supervisor import supervise
+from conformance.outcomes.classify import NO_ROOM
 from conformance.verdict import OTHER_CASE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and signals are POSIX")
@@ -61,7 +61,7 @@ def what_comes_of(
     spec = f"{module}:Loop"
     plan = Plan(
         tuple(choose([], [spec], apart=True)),
-        tuple(each for each in collect.all_claims() if each.id in (FIRST, "LAW-NEST-03")),
+        tuple(each for each in book.all_claims() if each.id in (FIRST, "LAW-NEST-03")),
         libraries=("asyncio",),
         effort=Effort(25),
         patience=2,
@@ -170,7 +170,7 @@ def test_a_hang_is_on_record_for_its_cases_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (first,) = (each for each in collect.all_claims() if each.id == FIRST)
+    (first,) = (each for each in book.all_claims() if each.id == FIRST)
     name = first.statements["asyncio"].drawn[0]
     on_record = HANGS.format(seen=seen, region=region.format(name))
     body = f"def run_forever(self):\n    if in_a_claim(): {what}\n    super().run_forever()\n"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 
+from conformance.book import all_claims
 from conformance.claim import Statement
 from conformance.conditions import fits
-from conformance.judging.collect import all_claims
 from conformance.judging.effort import Effort, size_for
 from conformance.judging.judge import judge
 from conformance.verdict import Verdict

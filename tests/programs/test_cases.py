@@ -13,7 +13,7 @@ from conformance.judging.effort import Effort
 from conformance.judging.judge import judge
 from conformance.programs.cases import Case, runs
 from conformance.programs.generate import missing
-from conformance.programs.space import Place, stream_of
+from conformance.toolbox.spaces import Place, stream_of
 
 ALL = {"case": runs()}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from conformance.claim import Claim, holds, law, not_applicable, refuted
-from conformance.judging.deviations import Deviation
+from conformance.expectations.deviations import Deviation
 from conformance.report.explain import expectation_text, explain, show_code
 from conformance.verdict import Example, VerdictRecord
 from tests.results.samples import verdict

@@ -8,15 +8,15 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from conformance import book
 from conformance.backends.discovery import builtin_backends
-from conformance.judging import collect
 from conformance.judging.plan import Heard, Plan
 from conformance.report.progress import Listening, bars_on, progress
 from tests.results.samples import verdict
 
 PLAN = Plan(
     tuple(each for each in builtin_backends() if each.name in ("asyncio", "trio")),
-    tuple(each for each in collect.all_claims() if each.id in ("NEST-03", "LAW-NEST-03")),
+    tuple(each for each in book.all_claims() if each.id in ("NEST-03", "LAW-NEST-03")),
 )
 
 

@@ -16,8 +16,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from conformance.backends.discovery import builtin_backends
-from conformance.judging.collect import all_claims
-from conformance.judging.expectations import expectation
+from conformance.book import all_claims
+from conformance.expectations.lookup import expectation
 from tests.scripts.run import Outcome, outcomes
 
 BACKENDS = ("asyncio", "trio", "asyncio+uvloop", "asyncio+rloop", "asyncio+rsloop")

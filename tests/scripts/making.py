@@ -24,11 +24,11 @@ import anyio
 import trio
 
 from conformance.claim import Claim, NotApplicable, antecedent
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     COMPLETION_THEN_CANCEL, WAITING, busy, cancel_at, settle
 )
-from conformance.programs.scopes import cancelled, on_asyncio, open_group
-from conformance.programs.turns import fresh_loop
+from conformance.toolbox.scopes import cancelled, on_asyncio, open_group
+from conformance.toolbox.loop_driver import fresh_loop
 
 CLAIM = Claim("TEST-1", "Something is so.", source="a test")
 """

@@ -9,10 +9,10 @@ from zlib import crc32
 
 import pytest
 
+from conformance.book import all_claims
 from conformance.claim import Statement
-from conformance.judging.collect import all_claims
-from conformance.programs import space
 from conformance.scripts.script import NoScript, script
+from conformance.toolbox import spaces as space
 
 PAGE = Path(__file__).parents[2] / "docs" / "scripts.md"
 

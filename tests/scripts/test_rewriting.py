@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from conformance.programs.instants import CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL, WAITING
-from conformance.programs.waits import ASYNCIO_PENDING, ASYNCIO_READY, TRIO_PENDING
+from conformance.toolbox.instants import CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL, WAITING
+from conformance.toolbox.waits import ASYNCIO_PENDING, ASYNCIO_READY, TRIO_PENDING
 from tests.scripts.making import main_of, script_of
 
 EVENT = next(wait for wait in ASYNCIO_PENDING if wait.name == "Event.wait()")

@@ -12,9 +12,9 @@ import pytest
 
 from conformance.backends.backend import Backend
 from conformance.backends.discovery import builtin_backends
+from conformance.book import all_claims
 from conformance.claim import Statement
-from conformance.judging.collect import all_claims
-from conformance.judging.expectations import expectation
+from conformance.expectations.lookup import expectation
 from conformance.judging.judge import judge
 from tests.scripts.run import problem_of
 

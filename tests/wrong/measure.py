@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from conformance.book import all_claims
 from conformance.claim import Claim, Library
 from conformance.conditions import fits
-from conformance.judging.collect import all_claims
 from conformance.judging.effort import Effort
 from conformance.judging.judge import judge
 from tests.wrong.kit import Wrong

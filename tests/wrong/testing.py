@@ -20,7 +20,7 @@ import pytest
 from anyio._backends import _asyncio as anyio_asyncio
 
 from conformance.backends.backend import Backend
-from conformance.programs import leftover
+from conformance.toolbox import stray_tasks as leftover
 from tests.wrong.kit import Part, Wrong
 
 pytest_asyncio_plugin: Any = None

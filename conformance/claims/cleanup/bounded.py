@@ -12,10 +12,10 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.programs.instants import NEVER, SOON, busy, settle
-from conformance.programs.scopes import cancelled
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.words import counted
+from conformance.toolbox.instants import NEVER, SOON, busy, settle
+from conformance.toolbox.scopes import cancelled
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.words import counted
 
 LIMIT = SOON
 """Seconds that each cleanup is given."""

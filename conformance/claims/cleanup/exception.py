@@ -14,11 +14,11 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law
 from conformance.claims.loop import TASKS, THREADS
-from conformance.programs.instants import INSTANTS, Instant, settle
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
-from conformance.programs.scopes import cancelled, run_and_cancel
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.instants import INSTANTS, Instant, settle
+from conformance.toolbox.scopes import cancelled, run_and_cancel
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     SCOPED_PENDING,
     ScopedWait,

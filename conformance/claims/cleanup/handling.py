@@ -10,18 +10,18 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.programs.instants import INSTANTS, WAITING, Instant
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
-from conformance.programs.scopes import run_and_cancel
-from conformance.programs.space import every, flags
-from conformance.programs.waits import (
+from conformance.toolbox.instants import INSTANTS, WAITING, Instant
+from conformance.toolbox.scopes import run_and_cancel
+from conformance.toolbox.spaces import every, flags
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     SCOPED_PENDING,
     ScopedWait,
     Wait,
     but_for_ever,
 )
-from conformance.programs.words import counted
+from conformance.toolbox.words import counted
 
 Work = Callable[[], Awaitable[object]]
 CleanUp = Callable[[], None]

@@ -10,7 +10,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
     NEVER,
@@ -19,9 +19,9 @@ from conformance.programs.instants import (
     cancel_at,
     settle,
 )
-from conformance.programs.scopes import open_group, run_and_cancel
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.scopes import open_group, run_and_cancel
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.waits import (
     A_SHIELDED_EVENT,
     A_TASK_THAT_REFUSES,
     ASYNCIO_PENDING,
@@ -31,7 +31,7 @@ from conformance.programs.waits import (
     Wait,
     Waiting,
 )
-from conformance.programs.words import counted
+from conformance.toolbox.words import counted
 
 CAN_BE_CANCELLED = Claim(
     "CLEANUP-08",

@@ -15,10 +15,10 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.programs.instants import running_task
-from conformance.programs.scopes import cancelled, open_group
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.words import counted
+from conformance.toolbox.instants import running_task
+from conformance.toolbox.scopes import cancelled, open_group
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.words import counted
 
 BEFORE_START = "before the first step"
 TAKING = "while acquiring, nothing taken yet"

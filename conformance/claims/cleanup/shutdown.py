@@ -13,11 +13,11 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.programs.instants import NEVER, SOON, running_task, settle
-from conformance.programs.leftover import forget
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.words import counted, were
+from conformance.toolbox.instants import NEVER, SOON, running_task, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.stray_tasks import forget
+from conformance.toolbox.words import counted, were
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup

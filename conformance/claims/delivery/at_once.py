@@ -10,11 +10,11 @@ import trio
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.programs.instants import running_task, settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.suspension import Watched
-from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+from conformance.toolbox.instants import running_task, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.suspension import Watched
+from conformance.toolbox.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
 
 TASK = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task"
 

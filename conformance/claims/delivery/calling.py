@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
 from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags
-from conformance.programs.waits import (
+from conformance.toolbox.instants import INSTANTS, Instant, cancel_at, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     SCOPED_PENDING,
     SCOPED_READY,

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     BEFORE_FIRST_STEP,
     BY_ITSELF,
     CANCEL_THEN_COMPLETION,
@@ -18,9 +18,9 @@ from conformance.programs.instants import (
     running_task,
     settle,
 )
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.waits import (
     A_SHIELDED_EVENT,
     A_TASK_THAT_REFUSES,
     ASYNCIO_PENDING,
@@ -30,7 +30,7 @@ from conformance.programs.waits import (
     ScopedWait,
     Wait,
 )
-from conformance.programs.words import counted
+from conformance.toolbox.words import counted
 
 TASK = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task"
 

@@ -22,11 +22,11 @@ from conformance.claim import (
     qualified,
     refuted,
 )
-from conformance.programs.instants import running_task, settle, turns
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.waits import ASYNCIO_READY, Wait
-from conformance.programs.words import counted
+from conformance.toolbox.instants import running_task, settle, turns
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.waits import ASYNCIO_READY, Wait
+from conformance.toolbox.words import counted
 
 TASK_CANCEL = "https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancel"
 

@@ -18,8 +18,8 @@ from conformance.claim import (
     refuted,
 )
 from conformance.claims.loop import SOCKETS, TASKS
-from conformance.programs.instants import MANY, turns
-from conformance.programs.space import every
+from conformance.toolbox.instants import MANY, turns
+from conformance.toolbox.spaces import every
 
 AIOHTTP_GET = Claim(
     "DELIVER-09B",

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, up_to
-from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+from conformance.toolbox.instants import INSTANTS, Instant, cancel_at, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, up_to
+from conformance.toolbox.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
 
 NOTHING_IS_LOST = law(
     "LAW-DELIVER-06",

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.programs.instants import (
+from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
+from conformance.toolbox.instants import (
     BEFORE_FIRST_STEP,
     BY_ITSELF,
     CANCEL_THEN_COMPLETION,
@@ -21,10 +22,9 @@ from conformance.programs.instants import (
     running_task,
     settle,
 )
-from conformance.programs.nested import ASYNCIO_NESTED, SCOPED_NESTED
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     ASYNCIO_READY,
     SCOPED_PENDING,

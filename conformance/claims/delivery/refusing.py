@@ -17,10 +17,10 @@ from conformance.claim import (
     not_applicable,
     qualified,
 )
-from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.instants import INSTANTS, Instant, cancel_at, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     ASYNCIO_READY,
     SCOPED_PENDING,

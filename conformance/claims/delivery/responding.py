@@ -11,17 +11,17 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
 from conformance.claims.delivery.computing import in_a_thread
-from conformance.programs.instants import running_task, settle, turns
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.instants import running_task, settle, turns
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     SCOPED_PENDING,
     SCOPED_READY,
     ScopedWait,
     Wait,
 )
-from conformance.programs.words import counted
+from conformance.toolbox.words import counted
 
 COOPERATING = Claim(
     "DELIVER-05",

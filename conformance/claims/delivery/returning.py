@@ -9,10 +9,10 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, exists, holds, law, refuted
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.programs.instants import MANY, SOON, settle, turns
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every
-from conformance.programs.waits import (
+from conformance.toolbox.instants import MANY, SOON, settle, turns
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     SCOPED_PENDING,
     ScopedWait,

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified
-from conformance.programs.instants import running_task, turns
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.suspension import Watched
-from conformance.programs.waits import SCOPED_READY, ScopedWait
+from conformance.toolbox.instants import running_task, turns
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.suspension import Watched
+from conformance.toolbox.waits import SCOPED_READY, ScopedWait
 
 SHIELD_YIELDS = Claim(
     "DELIVER-11",

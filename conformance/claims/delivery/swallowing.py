@@ -17,9 +17,9 @@ from conformance.claim import (
     qualified,
     refuted,
 )
-from conformance.programs.instants import MANY, running_task, settle, turns
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.instants import MANY, running_task, settle, turns
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     ASYNCIO_READY,
     SCOPED_PENDING,

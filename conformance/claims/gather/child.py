@@ -20,9 +20,9 @@ from conformance.claim import (
     qualified,
     refuted,
 )
-from conformance.programs.instants import INSTANTS, Instant, cancel_at, settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, sequences, up_to
+from conformance.toolbox.instants import INSTANTS, Instant, cancel_at, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, sequences, up_to
 
 CANCELLED_CHILD = Claim(
     "GATHER-04",

@@ -16,11 +16,11 @@ from conformance.claim import (
     qualified,
     refuted,
 )
-from conformance.programs.failures import ERRORS
-from conformance.programs.instants import NEVER, settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.words import counted
+from conformance.toolbox.exceptions import ERRORS
+from conformance.toolbox.instants import NEVER, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.words import counted
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.programs.failures import Grave
-from conformance.programs.instants import running_task, settle
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.words import counted
+from conformance.toolbox.exceptions import Grave
+from conformance.toolbox.instants import running_task, settle
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.words import counted
 
 
 def open_group(library: ModuleType) -> Any:

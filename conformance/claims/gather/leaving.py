@@ -12,7 +12,7 @@ from conformance.claim import (
     holds,
     law,
 )
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
     WAITING,
@@ -20,9 +20,9 @@ from conformance.programs.instants import (
     cancel_at,
     settle,
 )
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.words import counted
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.words import counted
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 

@@ -16,15 +16,15 @@ from conformance.claim import (
     law,
     qualified,
 )
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     WHILE_WAITING,
     Instant,
     cancel_at,
     settle,
 )
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.words import counted
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.words import counted
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 

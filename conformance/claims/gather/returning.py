@@ -23,9 +23,9 @@ from conformance.claim import (
     qualified,
 )
 from conformance.claims.loop import TASKS
-from conformance.programs.failures import Grave
-from conformance.programs.instants import settle
-from conformance.programs.space import every, flags, orders, sequences
+from conformance.toolbox.exceptions import Grave
+from conformance.toolbox.instants import settle
+from conformance.toolbox.spaces import every, flags, orders, sequences
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 

@@ -12,12 +12,12 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, qualified, refuted
-from conformance.programs.failures import ERRORS
-from conformance.programs.instants import settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.waits import ASYNCIO_PENDING, Wait
-from conformance.programs.words import counted
+from conformance.toolbox.exceptions import ERRORS
+from conformance.toolbox.instants import settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.waits import ASYNCIO_PENDING, Wait
+from conformance.toolbox.words import counted
 
 GATHER_DOCS = "https://docs.python.org/3/library/asyncio-task.html#asyncio.gather"
 

@@ -11,10 +11,10 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SOCKETS
-from conformance.programs.attempts import turn
-from conformance.programs.loopback import connected
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, up_to
+from conformance.toolbox.attempts import turn
+from conformance.toolbox.loopback import connected
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, up_to
 
 WAITING_ENDS = law(
     "LAW-IO-02",

@@ -16,15 +16,15 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import CLOSES, SOCKETS
-from conformance.programs.attempts import CANCELLED, attempt, turn, until
-from conformance.programs.descriptors import open_descriptors
-from conformance.programs.instants import WAITING, WHILE_WAITING, Instant
-from conformance.programs.left_behind import descriptors_left
-from conformance.programs.loopback import HOST, close, connect, listening, port_of
-from conformance.programs.reports import no_error_reported
-from conformance.programs.scopes import on_asyncio
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.words import were
+from conformance.toolbox.attempts import CANCELLED, attempt, turn, until
+from conformance.toolbox.descriptors import open_descriptors
+from conformance.toolbox.error_handler import no_error_reported
+from conformance.toolbox.instants import WAITING, WHILE_WAITING, Instant
+from conformance.toolbox.left_behind import descriptors_left
+from conformance.toolbox.loopback import HOST, close, connect, listening, port_of
+from conformance.toolbox.scopes import on_asyncio
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.words import were
 
 Address = tuple[str, int]
 

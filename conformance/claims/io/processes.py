@@ -18,17 +18,17 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, THREADS, TIMERS
-from conformance.programs.attempts import CANCELLED, attempt
-from conformance.programs.descriptors import open_descriptors
-from conformance.programs.instants import SOON, WAITING, WHILE_WAITING, Instant
-from conformance.programs.left_behind import (
+from conformance.toolbox.attempts import CANCELLED, attempt
+from conformance.toolbox.descriptors import open_descriptors
+from conformance.toolbox.instants import SOON, WAITING, WHILE_WAITING, Instant
+from conformance.toolbox.left_behind import (
     PATIENCE,
     child_processes,
     children,
     descriptors_left,
     until_it_ends,
 )
-from conformance.programs.space import every, flags, up_to
+from conformance.toolbox.spaces import every, flags, up_to
 
 WAITS_FOR_ITS_INPUT = (sys.executable, "-I", "-S", "-c", "input()")
 """A command that does nothing until its standard input ends, or it is killed."""

@@ -14,10 +14,10 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SOCKETS
-from conformance.programs.attempts import CANCELLED, attempt
-from conformance.programs.instants import WHILE_WAITING, Instant
-from conformance.programs.loopback import connected
-from conformance.programs.space import every, flags, up_to
+from conformance.toolbox.attempts import CANCELLED, attempt
+from conformance.toolbox.instants import WHILE_WAITING, Instant
+from conformance.toolbox.loopback import connected
+from conformance.toolbox.spaces import every, flags, up_to
 
 CANCELLED_READS = 3
 

@@ -13,8 +13,9 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, THREADS
-from conformance.programs.attempts import CANCELLED, attempt, turn
-from conformance.programs.instants import (
+from conformance.toolbox.attempts import CANCELLED, attempt, turn
+from conformance.toolbox.error_handler import no_error_reported
+from conformance.toolbox.instants import (
     CANCEL_THEN_COMPLETION,
     RACES,
     SOON,
@@ -22,10 +23,9 @@ from conformance.programs.instants import (
     WHILE_WAITING,
     Instant,
 )
-from conformance.programs.reports import no_error_reported
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.turns import patiently
-from conformance.programs.words import counted
+from conformance.toolbox.loop_driver import patiently
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.words import counted
 
 GUARD = 8.0
 """Real seconds after which something that waits is taken to wait for ever."""

@@ -11,10 +11,10 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SOCKETS
-from conformance.programs.attempts import CANCELLED, attempt
-from conformance.programs.instants import WHILE_WAITING, Instant
-from conformance.programs.loopback import connected, connected_sockets, read_to_the_end
-from conformance.programs.space import every, flags, up_to
+from conformance.toolbox.attempts import CANCELLED, attempt
+from conformance.toolbox.instants import WHILE_WAITING, Instant
+from conformance.toolbox.loopback import connected, connected_sockets, read_to_the_end
+from conformance.toolbox.spaces import every, flags, up_to
 
 PAYLOAD = b"".join(number.to_bytes(4, "big") for number in range(60_000))
 """240 kB of which no piece is like another: more than a connection with small buffers takes."""

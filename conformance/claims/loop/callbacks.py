@@ -12,10 +12,10 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.programs.instants import NEVER, SOON
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.turns import NewLoop, each_once, fresh_loop, run, turn
-from conformance.programs.words import counted
+from conformance.toolbox.instants import NEVER, SOON
+from conformance.toolbox.loop_driver import NewLoop, each_once, fresh_loop, run, turn
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.words import counted
 
 DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
 

@@ -10,11 +10,11 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import CLOSES, EXECUTOR, SOCKETS, TASKS, THREADS, TIMERS
-from conformance.programs.descriptors import left_open
-from conformance.programs.instants import NEVER, SOON
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.turns import NewLoop, complete, fresh_loop, run, run_until_complete
-from conformance.programs.words import counted, were
+from conformance.toolbox.descriptors import left_open
+from conformance.toolbox.instants import NEVER, SOON
+from conformance.toolbox.loop_driver import NewLoop, complete, fresh_loop, run, run_until_complete
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.words import counted, were
 
 DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
 

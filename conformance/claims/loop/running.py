@@ -10,8 +10,8 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
-from conformance.programs.space import sequences
-from conformance.programs.turns import NewLoop, each_once, fresh_loop, run, run_until_complete
+from conformance.toolbox.loop_driver import NewLoop, each_once, fresh_loop, run, run_until_complete
+from conformance.toolbox.spaces import sequences
 
 RUNNING = law(
     "LAW-LOOP-07",

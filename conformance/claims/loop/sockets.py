@@ -10,10 +10,10 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import SOCKETS, TASKS, TIMERS
-from conformance.programs.attempts import until
-from conformance.programs.loopback import HOST, listening
-from conformance.programs.space import every, sequences
-from conformance.programs.turns import NewLoop, complete, fresh_loop
+from conformance.toolbox.attempts import until
+from conformance.toolbox.loop_driver import NewLoop, complete, fresh_loop
+from conformance.toolbox.loopback import HOST, listening
+from conformance.toolbox.spaces import every, sequences
 
 WHOLE = law(
     "LAW-LOOP-08",

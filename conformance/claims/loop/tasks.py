@@ -9,9 +9,9 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
-from conformance.programs.space import every, flags, sequences
-from conformance.programs.turns import NewLoop, complete, each_once, fresh_loop, turn
-from conformance.programs.words import counted
+from conformance.toolbox.loop_driver import NewLoop, complete, each_once, fresh_loop, turn
+from conformance.toolbox.spaces import every, flags, sequences
+from conformance.toolbox.words import counted
 
 EVERY_TASK = law(
     "LAW-LOOP-03",

@@ -10,9 +10,8 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, THREADS
-from conformance.programs.instants import NEVER, SOON
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.turns import (
+from conformance.toolbox.instants import NEVER, SOON
+from conformance.toolbox.loop_driver import (
     NewLoop,
     complete,
     each_once,
@@ -21,6 +20,7 @@ from conformance.programs.turns import (
     run,
     turn,
 )
+from conformance.toolbox.spaces import every, flags, sequences, up_to
 
 DOCS = "https://docs.python.org/3/library/asyncio-eventloop.html"
 

@@ -7,10 +7,10 @@ import math
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.programs.instants import NEVER
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.turns import NewLoop, each_once, fresh_loop, resolution, run, turn
-from conformance.programs.words import counted, were
+from conformance.toolbox.instants import NEVER
+from conformance.toolbox.loop_driver import NewLoop, each_once, fresh_loop, resolution, run, turn
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.words import counted, were
 
 IN_TIME = law(
     "LAW-LOOP-02",

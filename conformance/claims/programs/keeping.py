@@ -10,7 +10,7 @@ from hypothesis import given
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.cases import Case, runs
-from conformance.programs.evidence import (
+from conformance.programs.facts import (
     count,
     is_end,
     shut_down,
@@ -33,7 +33,7 @@ from conformance.programs.syntax import (
     walk,
 )
 from conformance.programs.trace import Seen
-from conformance.programs.words import counted, were
+from conformance.toolbox.words import counted, were
 
 QUEUES = "https://docs.python.org/3/library/asyncio-queue.html#asyncio.Queue"
 PRIMITIVES = "https://trio.readthedocs.io/en/stable/reference-core.html#cancellable-primitives"

@@ -10,7 +10,7 @@ from hypothesis import given
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.cases import Case, runs
-from conformance.programs.evidence import (
+from conformance.programs.facts import (
     all_asked,
     came_in,
     cancelled_as_started,
@@ -25,7 +25,7 @@ from conformance.programs.evidence import (
     still_running,
     told,
 )
-from conformance.programs.labels import label
+from conformance.programs.numbering import label
 from conformance.programs.syntax import (
     AsCompleted,
     Call,

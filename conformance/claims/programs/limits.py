@@ -10,7 +10,7 @@ from hypothesis import given
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS, TIMERS
 from conformance.programs.cases import Case, runs
-from conformance.programs.evidence import (
+from conformance.programs.facts import (
     asked,
     comes,
     ending,
@@ -34,7 +34,7 @@ from conformance.programs.syntax import (
     statements,
 )
 from conformance.programs.trace import Seen
-from conformance.programs.words import counted
+from conformance.toolbox.words import counted
 
 TIMEOUTS = (
     "https://docs.python.org/3/library/asyncio-task.html#asyncio.timeout,"

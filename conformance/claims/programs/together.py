@@ -10,7 +10,7 @@ from hypothesis import given
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
 from conformance.programs.cases import Case, runs
-from conformance.programs.evidence import (
+from conformance.programs.facts import (
     Place,
     all_asked,
     came_in,

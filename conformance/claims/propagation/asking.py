@@ -19,7 +19,7 @@ from conformance.claim import (
     qualified,
     refuted,
 )
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     BEFORE_FIRST_STEP,
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -29,9 +29,9 @@ from conformance.programs.instants import (
     running_task,
     settle,
 )
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, up_to
+from conformance.toolbox.waits import (
     ANYIO_PENDING,
     ASYNCIO_PENDING,
     SCOPED_PENDING,

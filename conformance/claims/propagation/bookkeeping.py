@@ -13,10 +13,10 @@ from conformance.claim import (
     law,
 )
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.programs.instants import SOON, running_task, settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
+from conformance.toolbox.instants import SOON, running_task, settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait
 
 NO_COUNT = "requests are not counted there: trio has no Task.cancelling()"
 MISSING = ("trio.lowlevel.Task.cancelling",)

@@ -18,11 +18,11 @@ from conformance.claim import (
     refuted,
 )
 from conformance.claims.loop import TASKS
-from conformance.programs.instants import settle
-from conformance.programs.scopes import open_group
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.waits import ASYNCIO_PENDING, Wait
-from conformance.programs.words import counted
+from conformance.toolbox.instants import settle
+from conformance.toolbox.scopes import open_group
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.waits import ASYNCIO_PENDING, Wait
+from conformance.toolbox.words import counted
 
 ENDED_BY = ("the code that it was handed to", "another task")
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from conformance.claim import Claim, antecedent, article, exists, holds, law, qualified, refuted
 from conformance.claims.loop import TASKS
 from conformance.claims.propagation.reaching import through
-from conformance.programs.instants import running_task, settle, turns
 from conformance.programs.nested import ASYNCIO_NESTED
-from conformance.programs.scopes import cancelled, open_group
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.instants import running_task, settle, turns
+from conformance.toolbox.scopes import cancelled, open_group
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     ASYNCIO_READY,
     SCOPED_PENDING,

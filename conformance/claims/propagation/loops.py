@@ -19,9 +19,9 @@ from conformance.claim import (
     qualified,
     refuted,
 )
-from conformance.programs.scopes import cancelled, on_asyncio, open_group
-from conformance.programs.space import every, flags
-from conformance.programs.waits import (
+from conformance.toolbox.scopes import cancelled, on_asyncio, open_group
+from conformance.toolbox.spaces import every, flags
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     ASYNCIO_READY,
     SCOPED_PENDING,

@@ -11,7 +11,8 @@ from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
 from conformance.claims.loop import TASKS, TIMERS
-from conformance.programs.instants import (
+from conformance.programs.nested import ASYNCIO_NESTED
+from conformance.toolbox.instants import (
     BEFORE_FIRST_STEP,
     COMPLETION_THEN_CANCEL,
     NEVER,
@@ -21,10 +22,9 @@ from conformance.programs.instants import (
     cancel_at,
     settle,
 )
-from conformance.programs.nested import ASYNCIO_NESTED
-from conformance.programs.scopes import cancelled, open_group, run_and_cancel
-from conformance.programs.space import every, flags, sequences, up_to
-from conformance.programs.waits import (
+from conformance.toolbox.scopes import cancelled, open_group, run_and_cancel
+from conformance.toolbox.spaces import every, flags, sequences, up_to
+from conformance.toolbox.waits import (
     ASYNCIO_PENDING,
     SCOPED_PENDING,
     ScopedWait,

@@ -8,7 +8,7 @@ from types import ModuleType
 from hypothesis import given
 
 from conformance.claim import Claim, antecedent, article, holds, law, refuted
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
     NEVER,
@@ -17,9 +17,9 @@ from conformance.programs.instants import (
     cancel_at,
     settle,
 )
-from conformance.programs.scopes import cancelled, open_group
-from conformance.programs.space import every, up_to
-from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+from conformance.toolbox.scopes import cancelled, open_group
+from conformance.toolbox.spaces import every, up_to
+from conformance.toolbox.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
 
 HANDLERS = ("except Exception", "except BaseException", "except (Exception, Cancelled)")
 """What retry helpers catch; ``Cancelled`` stands for the library's own exception."""

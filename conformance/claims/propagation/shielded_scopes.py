@@ -10,7 +10,7 @@ from hypothesis import given
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
 from conformance.claims.propagation.shielding import SCOPED_WAITS
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     BEFORE_FIRST_STEP,
     CANCEL_THEN_COMPLETION,
     COMPLETION_THEN_CANCEL,
@@ -19,9 +19,9 @@ from conformance.programs.instants import (
     cancel_at,
     settle,
 )
-from conformance.programs.scopes import cancelled, open_group
-from conformance.programs.space import every, sequences, up_to
-from conformance.programs.waits import ANYIO_PENDING, ScopedWait, Wait, but_for_ever
+from conformance.toolbox.scopes import cancelled, open_group
+from conformance.toolbox.spaces import every, sequences, up_to
+from conformance.toolbox.waits import ANYIO_PENDING, ScopedWait, Wait, but_for_ever
 
 AT_ONCE = (WAITING, CANCEL_THEN_COMPLETION, COMPLETION_THEN_CANCEL, BEFORE_FIRST_STEP)
 

@@ -18,7 +18,7 @@ from conformance.claim import (
     qualified,
 )
 from conformance.claims.loop import TASKS
-from conformance.programs.instants import (
+from conformance.toolbox.instants import (
     BEFORE_FIRST_STEP,
     RACES,
     WAITING,
@@ -27,9 +27,9 @@ from conformance.programs.instants import (
     settle,
     turns,
 )
-from conformance.programs.scopes import on_asyncio, open_group
-from conformance.programs.space import every, up_to
-from conformance.programs.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+from conformance.toolbox.scopes import on_asyncio, open_group
+from conformance.toolbox.spaces import every, up_to
+from conformance.toolbox.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
 
 ONE_TURN_AFTER = Instant("one turn after the completion", first="completion", gap=1)
 INSTANTS = (WAITING, *RACES[:4], BEFORE_FIRST_STEP)

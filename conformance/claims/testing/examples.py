@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
-from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
-from conformance.programs.instants import settle
-from conformance.programs.leftover import leave_running
-from conformance.programs.space import every, up_to
-from conformance.programs.words import counted, were
+from conformance.toolbox.instants import settle
+from conformance.toolbox.plugin_sessions import Run, under_anyio, under_pytest_asyncio
+from conformance.toolbox.spaces import every, up_to
+from conformance.toolbox.stray_tasks import leave_running
+from conformance.toolbox.words import counted, were
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
 NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"

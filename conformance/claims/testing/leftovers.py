@@ -12,12 +12,12 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
-from conformance.programs.inner_pytest import Run, plugin_of, under_anyio, under_pytest_asyncio
-from conformance.programs.instants import settle, turns
-from conformance.programs.leftover import leave_running
-from conformance.programs.space import every, up_to
-from conformance.programs.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait, but_for_ever
-from conformance.programs.words import counted
+from conformance.toolbox.instants import settle, turns
+from conformance.toolbox.plugin_sessions import Run, plugin_of, under_anyio, under_pytest_asyncio
+from conformance.toolbox.spaces import every, up_to
+from conformance.toolbox.stray_tasks import leave_running
+from conformance.toolbox.waits import ANYIO_PENDING, ASYNCIO_PENDING, Wait, but_for_ever
+from conformance.toolbox.words import counted
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
 NO_PLUGIN = "trio has no pytest plugin of its own: anyio's runs tests on trio"

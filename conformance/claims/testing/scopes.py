@@ -13,11 +13,11 @@ from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
 from conformance.claims.loop import TASKS
-from conformance.programs.inner_pytest import Run, under_anyio, under_pytest_asyncio
-from conformance.programs.instants import NEVER, settle
-from conformance.programs.leftover import leave_running
-from conformance.programs.space import every, flags, up_to
-from conformance.programs.words import counted
+from conformance.toolbox.instants import NEVER, settle
+from conformance.toolbox.plugin_sessions import Run, under_anyio, under_pytest_asyncio
+from conformance.toolbox.spaces import every, flags, up_to
+from conformance.toolbox.stray_tasks import leave_running
+from conformance.toolbox.words import counted
 
 IS_INSTALLED = "pytest-asyncio>=1.1"
 

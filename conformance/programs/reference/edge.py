@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from conformance.programs.labels import Labelled, LabelledBlock, ticks
+from conformance.programs.numbering import Labelled, LabelledBlock, ticks
 from conformance.programs.reference.machine import (
     Cancelled,
     Chooser,

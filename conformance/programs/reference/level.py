@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from conformance.programs.labels import Labelled, LabelledBlock, ticks
+from conformance.programs.numbering import Labelled, LabelledBlock, ticks
 from conformance.programs.reference.machine import (
     Cancelled,
     Chooser,

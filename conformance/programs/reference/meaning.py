@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.programs.labels import Labelled, LabelledBlock, label, ticks
+from conformance.programs.numbering import Labelled, LabelledBlock, label, ticks
 from conformance.programs.reference.machine import (
     Cancelled,
     Chooser,

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from conformance.backends.discovery import builtin_backends
+from conformance.book import all_claims
 from conformance.conditions import fits
-from conformance.judging.collect import all_claims
-from conformance.judging.expectations import expectation
+from conformance.expectations.lookup import expectation
 from conformance.programs.cases import CANCELS, Case
 from conformance.programs.reference.rules import QUIRKS, Quirk, Rules, rules_here
 from conformance.programs.reference.run import runs

@@ -2,70 +2,34 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 import tomlkit
 
-import conformance
+from tools import structure
 
-ROOT = Path(conformance.__file__).parent
-
-# From the top down: a room may use those after it, never those before it.
-ROOMS = (
-    ("__main__",),
-    ("cli",),
-    ("report",),
-    ("results",),
-    ("judging",),
-    ("scripts",),
-    ("expectations",),
-    ("book",),
-    ("claims",),
-    ("programs",),
-    ("toolbox",),
-    ("outcomes",),
-    ("backends",),
-    ("claim",),
-    ("conditions",),
-    ("ending",),
-    ("printable",),
-    ("verdict",),
-)
-LEVEL = {name: number for number, names in enumerate(ROOMS) for name in names}
+ROOT = structure.PACKAGE
+LEVEL = {name: number for number, name in enumerate(("__main__", *structure.ROOMS))}
 FILES = sorted(ROOT.rglob("*.py"))
-
-
-def _room(parts: tuple[str, ...]) -> str:
-    return parts[0].removesuffix(".py")
-
-
-def _imports(path: Path) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            found.append(str(node.module))
-            if node.module == "conformance":
-                found += [f"conformance.{name.name}" for name in node.names]
-    return [name for name in found if name.startswith("conformance.")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_room_uses_one_above_it(path: Path) -> None:
-    room = _room(path.relative_to(ROOT).parts)
+    room = structure.room_of(path)
     if room == "__init__":
         return
-    for name in _imports(path):
+    for name in sorted(structure.imports(path)):
         used = name.split(".")[1]
         assert LEVEL[used] >= LEVEL[room], f"{room} may not use {used}, which is above it"
 
 
 def test_every_room_is_known() -> None:
-    assert {_room(path.relative_to(ROOT).parts) for path in FILES} == {*LEVEL, "__init__"}
+    assert set(map(structure.room_of, FILES)) == {*LEVEL, "__init__"}
+
+
+def test_the_picture_is_up_to_date() -> None:
+    assert structure.made() == structure.PAGE.read_text("utf-8"), "run python -m tools.structure"
 
 
 def test_what_is_cited_is_what_is_built() -> None:

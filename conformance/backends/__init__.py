@@ -1,0 +1,1 @@
+"""Where code runs: names, options, discovery, virtual time, deadlocks."""

@@ -1,0 +1,1 @@
+"""What an exception that came out of an example means."""

@@ -1,0 +1,1 @@
+"""Programs as data: syntax, generation, schedules, source, runs, traces, and the reference."""

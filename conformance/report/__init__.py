@@ -1,0 +1,1 @@
+"""Shows records: the terminal, Markdown, explanations, differences, progress."""

@@ -1,0 +1,1 @@
+"""What claims stand on: spaces to draw from, things to wait for, instants, loopback, leaks."""

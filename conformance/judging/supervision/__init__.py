@@ -1,0 +1,1 @@
+"""Judging in child processes that are watched: a hang or a crash is a verdict."""

@@ -1,0 +1,1 @@
+"""What regenerates the pages of this repository that are made from its code."""

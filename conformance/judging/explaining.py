@@ -18,7 +18,7 @@ from conformance.judging.search import WHOLE, Only, Subject, Values
 from conformance.outcomes.classify import classify, leaves, message
 from conformance.programs.cases import Case
 from conformance.programs.syntax import KINDS, STATEMENTS
-from conformance.toolbox import spaces as space
+from conformance.toolbox import spaces
 from conformance.verdict import Explanation
 
 SECONDS = 20.0
@@ -72,12 +72,12 @@ def _cases(subject: Subject, effort: Effort) -> Iterator[Values]:
     if subject.streamed is not None:
         name, streamed = subject.streamed
         return ({name: element} for element in streamed.stream(subject.place, effort.size))
-    total = space.size(subject.strategies)
+    total = spaces.size(subject.strategies)
     if total is None:
         return iter(())
     if total <= WHOLE:
-        return space.cases(subject.strategies)
-    return islice(space.sample(subject.strategies, subject.seed(effort)), WHOLE)
+        return spaces.cases(subject.strategies)
+    return islice(spaces.sample(subject.strategies, subject.seed(effort)), WHOLE)
 
 
 def _smallest(failed: Sequence[Values], held: Sequence[Values]) -> str:

@@ -33,7 +33,7 @@ from conformance.judging.draws import from_the_seed_alone
 from conformance.judging.effort import Effort
 from conformance.outcomes.classify import leaves
 from conformance.printable import counted
-from conformance.toolbox import spaces as space
+from conformance.toolbox import spaces
 
 WHOLE = 1000
 """A space of at most this many cases is run whole, whatever the effort: then nothing is left to chance."""
@@ -126,8 +126,8 @@ class Subject:
         self.strategies: dict[str, SearchStrategy[Any]] = dict(
             {} if handle is None else handle._given_kwargs  # noqa: SLF001  # see the line above
         )
-        self.streamed = space.stream_of(self.strategies)
-        self.place = space.Place(
+        self.streamed = spaces.stream_of(self.strategies)
+        self.place = spaces.Place(
             statement.library, eager=backend.eager, real_clock=not backend.virtual
         )
         self.is_async = inspect.iscoroutinefunction(self.function)
@@ -192,7 +192,7 @@ class _Run:
 
     def _search(self) -> None:
         subject, effort = self.subject, self.effort
-        total = space.size(subject.strategies)
+        total = spaces.size(subject.strategies)
         if subject.streamed is not None:
             self._stream(*subject.streamed)
         elif total is None:
@@ -263,7 +263,7 @@ class _Run:
         )
         cases = [
             (number, values)
-            for number, values in enumerate(space.cases(self.subject.strategies))
+            for number, values in enumerate(spaces.cases(self.subject.strategies))
             if self.only(**values)
         ]
         if any(map(_has_a_price, self.on_record.entries)):
@@ -289,7 +289,7 @@ class _Run:
             return []
         return [
             number
-            for number, values in enumerate(space.cases(self.subject.strategies))
+            for number, values in enumerate(spaces.cases(self.subject.strategies))
             if self.only(**values) and self.on_record.covers(values)
         ]
 
@@ -310,7 +310,7 @@ class _Run:
 
     def _cases(self) -> Iterator[dict[str, Any]]:
         """The cases of the space, in the order of the sample."""
-        every = space.sample(self.subject.strategies, self.subject.seed(self.effort))
+        every = spaces.sample(self.subject.strategies, self.subject.seed(self.effort))
         return (values for values in every if self.only(**values))
 
     def _run_sampled(self, values: Values, order: int) -> None:
@@ -344,7 +344,7 @@ class _Run:
             return failure
         found = failure
         while True:
-            for values in space.simpler(self.subject.strategies, found.values):
+            for values in spaces.simpler(self.subject.strategies, found.values):
                 error = self._error(values, found.order) if self.only(**values) else None
                 if error is not None and self.on_record.explaining(values, error) is entry:
                     found = Failure(values, found.order, error)
@@ -365,7 +365,7 @@ class _Run:
 
     # Spaces that only Hypothesis knows, and programs.
 
-    def _stream(self, name: str, streamed: space.Streamed[Any]) -> None:
+    def _stream(self, name: str, streamed: spaces.Streamed[Any]) -> None:
         """Run every element up to the size asked for, then some of those beyond."""
         found, effort, place = self.found, self.effort, self.subject.place
         found.exhaustive = True

@@ -1,6 +1,6 @@
 """What a script says in other words than a claim: what is there for judging has no place in it.
 
-Each function stands for the one of :mod:`conformance.programs` that :data:`INSTEAD` names.  The source
+Each function stands for the one of :mod:`conformance.toolbox` that :data:`INSTEAD` names.  The source
 of both is a claim's own; here it leans on nothing but the library, on real clocks and real loops.
 """
 
@@ -25,14 +25,21 @@ import pytest
 import trio
 import trio.testing
 
-from conformance.programs import attempts, inner_pytest, instants, leftover, scopes, turns
 from conformance.scripts.source import Global
+from conformance.toolbox import (
+    attempts,
+    instants,
+    loop_driver,
+    plugin_sessions,
+    scopes,
+    stray_tasks,
+)
 from conformance.toolbox.loop_driver import _step
 from conformance.toolbox.plugin_sessions import Plugin
 
 FINE = 1e-6
 MANY = instants.MANY
-SECONDS = turns.PATIENCE
+SECONDS = loop_driver.PATIENCE
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -297,13 +304,13 @@ INSTEAD: dict[Any, Global] = {
     instants.running_task: _here("running_task"),
     scopes.on_asyncio: _here("on_asyncio"),
     attempts.CANCELLED: _here("CANCELLED"),
-    turns.fresh_loop: _here("fresh_loop"),
-    turns.run: _here("run"),
-    turns.run_until_complete: _here("run_until_complete"),
-    turns.complete: _here("complete"),
-    turns.resolution: _here("resolution"),
-    leftover.leave_running: _here("leave_running"),
-    inner_pytest.under_pytest_asyncio: _here("under_pytest_asyncio"),
-    inner_pytest.under_anyio: _here("under_anyio"),
-    inner_pytest.plugin_of: _here("plugin_of"),
+    loop_driver.fresh_loop: _here("fresh_loop"),
+    loop_driver.run: _here("run"),
+    loop_driver.run_until_complete: _here("run_until_complete"),
+    loop_driver.complete: _here("complete"),
+    loop_driver.resolution: _here("resolution"),
+    stray_tasks.leave_running: _here("leave_running"),
+    plugin_sessions.under_pytest_asyncio: _here("under_pytest_asyncio"),
+    plugin_sessions.under_anyio: _here("under_anyio"),
+    plugin_sessions.plugin_of: _here("plugin_of"),
 }

@@ -23,7 +23,7 @@ from conformance.claim import Statement, counting
 from conformance.expectations.lookup import applied, on_record
 from conformance.judging.effort import PROFILES, SMALL, Effort
 from conformance.judging.search import TIMES, WHOLE, Subject, anything, missed
-from conformance.toolbox import spaces as space
+from conformance.toolbox import spaces
 
 BACKENDS = choose(["asyncio", "trio"], [])
 
@@ -40,7 +40,7 @@ def stated() -> Iterator[tuple[Statement, Backend]]:
 
 def size(statement: Statement, backend: Backend) -> int:
     """How many cases the statement has; 0 for programs, of which there is no end."""
-    return space.size(Subject(statement, backend).strategies) or 0
+    return spaces.size(Subject(statement, backend).strategies) or 0
 
 
 STATED = list(stated())
@@ -72,7 +72,7 @@ def test_every_claim_is_of_a_kind_whose_floors_are_sure() -> None:
     """Its space is known, or it is of programs: nothing is left to what Hypothesis happens to draw."""
     for statement, backend in STATED:
         subject = Subject(statement, backend)
-        assert subject.streamed is not None or space.size(subject.strategies) is not None, (
+        assert subject.streamed is not None or spaces.size(subject.strategies) is not None, (
             f"{statement.claim.id} draws from a space that only Hypothesis knows: compute its bound"
         )
 
@@ -110,7 +110,7 @@ def test_small_programs_reach_the_floors_of_all(statement: Statement, backend: B
 def test_real_time_has_no_say_in_a_floor(statement: Statement, backend: Backend) -> None:
     """The cases in which an antecedent came true each time are enough for its floor."""
     subject = Subject(statement, backend)
-    cases = list(space.cases(subject.strategies))
+    cases = list(spaces.cases(subject.strategies))
     seen: list[list[Counter[str]]] = []
     for order in range(2):
         seen.append([])

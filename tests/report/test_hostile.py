@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from conformance.report import difference, terminal
+from conformance.report import diff, terminal
 from conformance.report.markdown import markdown
 from conformance.results.compare import compare
 from conformance.results.junit import junit
@@ -77,7 +77,7 @@ def on_terminal(made: Record) -> str:
 
 def as_difference(made: Record) -> str:
     file = io.StringIO()
-    difference.show(compare(honest(), made), Console(file=file, width=100, highlight=False))
+    diff.show(compare(honest(), made), Console(file=file, width=100, highlight=False))
     return file.getvalue()
 
 

@@ -12,7 +12,7 @@ import pytest
 from conformance.book import all_claims
 from conformance.claim import Statement
 from conformance.scripts.script import NoScript, script
-from conformance.toolbox import spaces as space
+from conformance.toolbox import spaces
 
 PAGE = Path(__file__).parents[2] / "docs" / "scripts.md"
 
@@ -38,7 +38,7 @@ def test_every_statement_has_a_script(statement: Statement) -> None:
     # Always the same case, and another one for each statement.
     random = Random(crc32(f"{statement.claim.id}{statement.library}".encode()))  # noqa: S311  # no secret
     values = {
-        name: random.choice(list(space._elements[strategy]))  # it is held whole
+        name: random.choice(list(spaces._elements[strategy]))  # it is held whole
         for name, strategy in strategies.items()
     }
     style = "trio" if statement.library == "trio" else "asyncio"

@@ -20,7 +20,7 @@ import pytest
 from anyio._backends import _asyncio as anyio_asyncio
 
 from conformance.backends.backend import Backend
-from conformance.toolbox import stray_tasks as leftover
+from conformance.toolbox import stray_tasks
 from tests.wrong.kit import Part, Wrong
 
 pytest_asyncio_plugin: Any = None
@@ -48,7 +48,7 @@ def unheard() -> Iterator[None]:
     """Tasks that never end complain when they are collected: let that be now, and not heard."""
     with mock.patch.object(sys, "unraisablehook"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with mock.patch.object(leftover, "_kept", set()):
+        with mock.patch.object(stray_tasks, "_kept", set()):
             yield
         gc.collect()
 

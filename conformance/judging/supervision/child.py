@@ -107,7 +107,8 @@ def _judge(task: Task, events: TextIO, dumps: TextIO) -> int:
     from conformance.book import claim_packages
 
     # What judging needs is imported before anything that lies about in the working directory can be.
-    from conformance.judging import growth, plugin, session, watch  # noqa: F401
+    from conformance.judging import plugin, session  # noqa: F401
+    from conformance.judging.supervision import growth, watch  # noqa: F401
 
     interpreter.look_into_the_working_directory()
     arguments = [
@@ -216,7 +217,7 @@ class _Streamer:
             self._tell(event="failed", item=report.nodeid, message=report.longreprtext)
 
     def pytest_runtest_teardown(self, item: Any, nextitem: Any) -> None:
-        from conformance.judging import growth
+        from conformance.judging.supervision import growth
 
         held = growth.descriptors()
         full = self.used_up or (self.limit is not None and held > self.limit / 4)
@@ -239,7 +240,7 @@ class _Streamer:
 
     def _grown(self, item: str) -> None:
         """Tell if the claim left descriptors open, about so many for each of its examples."""
-        from conformance.judging import growth
+        from conformance.judging.supervision import growth
 
         examples = self.watch.examples - self.before
         enough = max(8, examples // growth.A_DESCRIPTOR_IN)

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from conformance import book
 from conformance.backends.discovery import builtin_backends, discover
 from conformance.claim import Claim
-from conformance.judging import collect, process
 from conformance.judging.effort import Effort
 from conformance.judging.plan import Heard, Outcome, Plan
 from conformance.judging.prerequisites import note
+from conformance.judging.supervision import process
 from conformance.judging.supervision.child import Task, _item
 from conformance.judging.supervision.supervisor import supervise
 
@@ -24,7 +25,7 @@ PYTASK = next(each for each in builtin_backends() if each.name == "asyncio+pytas
 
 
 def _claims(*patterns: str) -> tuple[Claim, ...]:
-    return tuple(claim for claim in collect.all_claims() if collect.matches(claim.id, patterns))
+    return tuple(claim for claim in book.all_claims() if book.matches(claim.id, patterns))
 
 
 def test_every_statement_gets_a_verdict_and_a_listener_hears_of_it() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from conformance import book
 from conformance.backends.discovery import choose
-from conformance.judging import collect, watch
+from conformance.judging.supervision import watch
 
-(CLAIM,) = (each for each in collect.all_claims() if each.id == "LAW-NEST-03")
+(CLAIM,) = (each for each in book.all_claims() if each.id == "LAW-NEST-03")
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -82,6 +83,23 @@ def request_hides_the_cancel() -> AbstractContextManager[Any]:
 
 ASYNCIO_AND_ANYIO: tuple[Library, ...] = ("asyncio", "anyio")
 
+
+def gives_the_lock_away(library: Any) -> AbstractContextManager[Any]:
+    """A cancelled ``Condition.wait()`` leaves the block without the lock."""
+    wait_rightly = library.Condition.wait
+
+    async def wait(self: Any) -> None:
+        try:
+            await wait_rightly(self)
+        except BaseException:
+            self.release()
+            raise
+
+    return mock.patch.object(library.Condition, "wait", wait)
+
+
+SCOPED: tuple[tuple[Library, Any], ...] = (("anyio", anyio), ("trio", trio))
+
 WRONG = (
     Wrong(
         "anyio does not start children of a cancelled scope",
@@ -136,6 +154,17 @@ WRONG = (
         patch=send_sends_and_raises,
         breaks="queue",
         says={"LAW-DELIVER-15": "send() raised, and what arrived is ['ours']"},
+    ),
+    *(
+        Wrong(
+            f"a cancelled Condition.wait() of {library.__name__} gives the lock away",
+            kills=("LAW-DELIVER-20",),
+            library=name,
+            patch=partial(gives_the_lock_away, library),
+            breaks="condition",
+            says={"LAW-DELIVER-20": "the cancel was raised without the lock"},
+        )
+        for name, library in SCOPED
     ),
     *(
         Wrong(

@@ -69,6 +69,19 @@ class SemaphoreThatForgets:
         self.release()
 
 
+async def wait_that_can_be_hurried(condition: Any) -> bool:
+    """``Condition.wait()`` that a second cancel interrupts as it takes the lock again."""
+    condition.release()
+    notified = asyncio.get_running_loop().create_future()
+    condition._waiters.append(notified)
+    try:
+        await notified
+    finally:
+        condition._waiters.remove(notified)
+        await condition.acquire()
+    return True
+
+
 async def wait_without_the_lock(condition: Any) -> bool:
     """``Condition.wait()`` that does not take the lock again when it is cancelled."""
     condition.release()
@@ -156,11 +169,20 @@ WRONG = (
     ),
     Wrong(
         "a cancelled Condition.wait() does not take the lock again",
-        kills=("LAW-DELIVER-01",),
+        kills=("LAW-DELIVER-01", "LAW-DELIVER-20"),
         when="python>=3.12",
         patch=partial(patch.object, asyncio.Condition, "wait", wait_without_the_lock),
         breaks="condition",
         issue="https://github.com/python/asyncio/pull/346",
+        says={"LAW-DELIVER-20": "the cancel was raised without the lock"},
+    ),
+    Wrong(
+        "Condition.wait() that is cancelled twice does not take the lock again",
+        kills=("LAW-DELIVER-20",),
+        patch=partial(patch.object, asyncio.Condition, "wait", wait_that_can_be_hurried),
+        breaks="condition",
+        issue="https://github.com/python/asyncio/pull/346",
+        says={"LAW-DELIVER-20": "then once more: the cancel was raised without the lock"},
     ),
     Wrong(
         "Condition.wait() swallows a cancel",

@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import given
 
 from conformance.claim import antecedent, holds, law
-from conformance.toolbox.instants import INSTANTS, Instant, cancel_at, settle
-from conformance.toolbox.scopes import open_group
-from conformance.toolbox.spaces import every, up_to
+from conformance.toolbox.instants import INSTANTS, WHILE_WAITING, Instant, cancel_at, settle, turns
+from conformance.toolbox.scopes import cancelled, open_group
+from conformance.toolbox.spaces import every, flags, up_to
 from conformance.toolbox.waits import ASYNCIO_PENDING, SCOPED_PENDING, ScopedWait, Wait
+from conformance.toolbox.words import counted
 
 NOTHING_IS_LOST = law(
     "LAW-DELIVER-06",
@@ -177,4 +178,93 @@ async def test_a_send_that_raises_has_not_sent(library: Any, instant: Instant, r
     assert ("ours" in received) is returned, (
         f"cancelled {instant.name}: send() {'returned' if returned else 'raised'}, and what arrived"
         f" is {received}"
+    )
+
+
+HAS_ITS_LOCK = law(
+    "LAW-DELIVER-20",
+    "Whoever waits on a condition has its lock again when the cancel is raised there, whether it was"
+    " notified in that turn or not, whoever holds the lock meanwhile, and if it is cancelled again.",
+    source="https://docs.python.org/3/library/asyncio-sync.html#asyncio.Condition.wait,"
+    " https://trio.readthedocs.io/en/stable/reference-core.html#trio.Condition.wait",
+)
+
+
+@HAS_ITS_LOCK.states("asyncio", expect=holds(), antecedents=("the wait was cancelled",))
+@given(instant=every(WHILE_WAITING), held=up_to(3), again=flags())
+async def test_a_cancelled_wait_has_its_lock_again(
+    instant: Instant, held: int, again: bool
+) -> None:
+    condition = asyncio.Condition()
+    rival_has_it = lacked_it = False
+
+    async def waiter() -> None:
+        nonlocal lacked_it
+        await condition.acquire()
+        try:
+            await condition.wait()
+        except asyncio.CancelledError:
+            antecedent("the wait was cancelled")
+            lacked_it = rival_has_it or not condition.locked()
+        if not lacked_it:
+            condition.release()
+
+    task = asyncio.ensure_future(waiter())
+    await settle()
+    async with condition:
+        rival_has_it = True
+        await cancel_at(instant, task.cancel, condition.notify)
+        await turns(held)
+        if again:
+            task.cancel()
+            await turns(1)
+        rival_has_it = False
+    await asyncio.wait([task])
+    assert not lacked_it, (
+        f"cancelled {instant.name}, with another holding the lock for {counted(held, 'turn')}"
+        f"{', then once more' if again else ''}: the cancel was raised without the lock"
+    )
+
+
+@HAS_ITS_LOCK.states("anyio", "trio", expect=holds(), antecedents=("the wait was cancelled",))
+@given(instant=every(WHILE_WAITING), held=up_to(3), again=flags())
+async def test_a_cancelled_scope_has_its_lock_again(
+    library: Any, instant: Instant, held: int, again: bool
+) -> None:
+    condition, scope = library.Condition(), library.CancelScope()
+    rival_has_it = lacked_it = False
+
+    async def waiter() -> None:
+        nonlocal lacked_it
+        with scope:
+            await condition.acquire()
+            try:
+                await condition.wait()
+            except cancelled(library):
+                antecedent("the wait was cancelled")
+                lacked_it = rival_has_it or not condition.locked()
+            if not lacked_it:
+                condition.release()
+
+    async with open_group(library) as group:
+        group.start_soon(waiter)
+        await settle(library)
+        async with condition:
+            rival_has_it = True
+            await cancel_at(
+                instant,
+                scope.cancel,
+                condition.notify,
+                pause=library.lowlevel.checkpoint,
+                settled=lambda: settle(library),
+            )
+            for _ in range(held):
+                await library.lowlevel.checkpoint()
+            if again:
+                scope.cancel()
+                await library.lowlevel.checkpoint()
+            rival_has_it = False
+    assert not lacked_it, (
+        f"cancelled {instant.name}, with another holding the lock for {counted(held, 'turn')}"
+        f"{', then once more' if again else ''}: the cancel was raised without the lock"
     )

@@ -17,22 +17,31 @@ def main() -> None:
     """Do what the arguments ask for, or print the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.wrong")
     parser.add_argument("--write", action="store_true", help="write docs/falsifiability.md")
-    parser.add_argument("--measure", action="store_true", help="measure what is not on file")
+    parser.add_argument(
+        "--measure",
+        nargs="*",
+        metavar="NAME",
+        help="measure what is not on file: all, or those whose names have NAME in them",
+    )
     parser.add_argument("--narrow", action="store_true", help="keep what is so on this Python too")
     asked = parser.parse_args()
-    if asked.measure or asked.narrow:
+    measures = asked.measure is not None
+    if measures or asked.narrow:
         runtimes = measure.to_be_measured(wrong_runtimes())
         known = measure.on_file()
         kept = {wrong.key: known[wrong.key] for wrong in runtimes if wrong.key in known}
+        new = [wrong for wrong in runtimes if measures and wrong.key not in known]
         if asked.measure:
-            new = [wrong for wrong in runtimes if wrong.key not in known]
-            kept |= measure.measure(new, narrow=False)
-            measure.write(kept)
-        if asked.narrow:
-            measure.write(measure.measure(runtimes, narrow=True))
+            new = [wrong for wrong in new if any(name in wrong.key for name in asked.measure)]
+            if not new:
+                parser.error(f"nothing that is not on file is called {' or '.join(asked.measure)}")
+        for some, narrow in ((new, False), (runtimes if asked.narrow else [], True)):
+            for key, caught in measure.measure(some, narrow=narrow):
+                kept[key] = caught
+                measure.write(kept)  # what is interrupted has not been in vain
     if asked.write:
         PAGE.write_text(page(), encoding="utf-8")
-    elif not (asked.measure or asked.narrow):
+    elif not (measures or asked.narrow):
         print(page())
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,16 +116,18 @@ def to_be_measured(runtimes: Sequence[Wrong]) -> list[Wrong]:
     return [wrong for wrong in runtimes if wrong.breaks not in ("loop", "io")]
 
 
-def measure(runtimes: Sequence[Wrong], *, narrow: bool) -> Caught:
-    """The laws that catch each of ``runtimes`` here: of all, or with ``narrow`` of those on file."""
+def measure(runtimes: Sequence[Wrong], *, narrow: bool) -> Iterator[tuple[str, list[str]]]:
+    """For each of ``runtimes``, as it is measured: its key, and the laws that catch it here.
+
+    Of all laws, or with ``narrow`` of those on file.
+    """
     known = laws()
     before = on_file()
     right: dict[Library, set[str]] = {}
-    caught: Caught = {}
     for wrong in runtimes:
         started = time.monotonic()
         if not fits(wrong.when):
-            caught[wrong.key] = before.get(wrong.key, [])
+            yield wrong.key, before.get(wrong.key, [])
             continue
         if wrong.library not in right:
             right[wrong.library] = set(
@@ -135,10 +137,10 @@ def measure(runtimes: Sequence[Wrong], *, narrow: bool) -> Caught:
                 )
             )
         asked = before.get(wrong.key, []) if narrow else candidates(wrong, known)
-        caught[wrong.key] = in_a_child(
+        caught = in_a_child(
             lambda law, memory, wrong=wrong: catches(known[law], wrong, memory),  # type: ignore[misc]  # a default binds it now
             [law for law in asked if law in right[wrong.library]],
         )
         seconds = time.monotonic() - started
-        print(f"{wrong.key}: {' '.join(caught[wrong.key])} ({seconds:.0f}s)", flush=True)
-    return caught
+        print(f"{wrong.key}: {' '.join(caught)} ({seconds:.0f}s)", flush=True)
+        yield wrong.key, caught

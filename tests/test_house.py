@@ -29,7 +29,7 @@ def test_every_room_is_known() -> None:
 
 
 def test_the_picture_is_up_to_date() -> None:
-    assert structure.made() == structure.PAGE.read_text("utf-8"), "run python -m tools.structure"
+    assert structure.made() == structure.PAGE.read_text("utf-8"), "run tox -e regenerate"
 
 
 def test_what_is_cited_is_what_is_built() -> None:

@@ -1,8 +1,6 @@
 """Draw ``docs/architecture.md``: the rooms, what each holds, and which uses which.
 
-    python -m tools.structure          # write the page
-    python -m tools.structure --check  # exit code 1 if it is not up to date
-
+``python -m tools.regenerate`` writes the page; a test sees that it is up to date.
 What a room holds is the first sentence of its docstring; the arrows are the imports, without those
 that follow from others.
 """
@@ -10,7 +8,6 @@ that follow from others.
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -115,16 +112,3 @@ def made() -> str:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{drawn()}\n{END}{after}"
-
-
-def main() -> None:
-    """Write the page, or with ``--check`` say whether it is up to date."""
-    text = made()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, encoding="utf-8")
-    elif text != PAGE.read_text(encoding="utf-8"):
-        sys.exit("docs/architecture.md is not up to date: run python -m tools.structure")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import tomlkit
 
+from conformance.expectations.deviations import PACKAGE_FILE
+
 ROOT = Path(__file__).parent.parent
 FINDINGS = ROOT / "docs" / "findings"
 PAGES = sorted(page for page in FINDINGS.glob("*.md") if page.name != "README.md")
@@ -37,7 +39,7 @@ def test_every_script_is_named_somewhere() -> None:
 
 
 def test_the_reports_that_deviations_name_are_there() -> None:
-    deviations = tomlkit.parse((ROOT / "conformance" / "deviations.toml").read_text("utf-8"))
+    deviations = tomlkit.parse(PACKAGE_FILE.read_text("utf-8"))
     paths = {entry.get("issue", "") for entry in deviations.unwrap()["deviation"]}
     assert [
         path for path in paths if path.startswith("docs/") and not (ROOT / path).is_file()

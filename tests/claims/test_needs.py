@@ -20,9 +20,6 @@ from tests.wrong.loops_beyond import TwoTasksAreEnough
 WITHOUT: dict[str, LoopFactory] = {TIMERS: NoTimers, TASKS: TwoTasksAreEnough}
 """Loops in virtual time that break one law on which others build."""
 
-EVERY = 12
-"""Of the statements that need tasks, which are most, each of so many is tried."""
-
 CLAIMS = {claim.id: claim for claim in all_claims()}
 
 
@@ -58,11 +55,9 @@ def cases(*, need: bool) -> list[object]:
     found: list[object] = []
     for law in WITHOUT:
         with_need, without_need = split(law)
-        chosen = without_need
-        if need:
-            chosen = with_need[:: EVERY if law == TASKS else 1]
         found += [
-            pytest.param(law, each, id=f"{law}-{each.claim.id}-{each.library}") for each in chosen
+            pytest.param(law, each, id=f"{law}-{each.claim.id}-{each.library}")
+            for each in (with_need if need else without_need)
         ]
     return found
 

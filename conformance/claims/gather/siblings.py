@@ -42,6 +42,7 @@ STOPPED = Claim(
         message="a child … and gather() raised it: of …, waiting for …, … ran on",
     ),
     antecedents=("gather() raised",),
+    builds_on=(),
 )
 @given(
     how=every(ERRORS),

@@ -1,1 +1,1 @@
-"""The command line: one module a command, the options, and what a wrong call is told."""
+"""The command line: one module a command, the options, and the message for a wrong call."""

@@ -1,4 +1,4 @@
-"""What may be said on the command line, and what a wrong call is told."""
+"""The options of the command line, and the one-line message for a wrong call."""
 
 from __future__ import annotations
 
@@ -151,8 +151,7 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         type=_whole,
         default=0,
         metavar="N",
-        help="what everything drawn follows from (0): with the same versions of all packages the same "
-        "seed gives the same run",
+        help="random seed (0): with the same versions of all packages the same seed gives the same run",
     )
     effort.add_argument(
         "--size",
@@ -174,7 +173,7 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=PATIENCE,
         metavar="SECONDS",
-        help="how long nothing may be heard of a claim before it counts as hung, and the rest is "
+        help="how long a claim may be silent before it counts as hung, and the rest is "
         f"judged in a new process ({PATIENCE:g}; halved by every hang, down to 10)",
     )
     effort.add_argument(

@@ -19,7 +19,7 @@ SMALL, LARGE = 2, 3
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to try: examples a claim, and the seed that everything drawn follows from.
+    """How hard to try: examples a claim, and the random seed.
 
     ``size`` is the size up to which programs are enumerated whole.
     """

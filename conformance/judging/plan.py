@@ -17,7 +17,7 @@ from conformance.verdict import GrowthRecord, VerdictRecord, runtime_name
 class Plan:
     """What is to be judged: statements by backend, and how hard.
 
-    ``patience`` is for how many seconds nothing may be heard of a claim before it counts as hung.
+    ``patience`` is for how many seconds a claim may be silent before it counts as hung.
     """
 
     backends: tuple[Backend, ...]

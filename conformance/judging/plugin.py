@@ -86,7 +86,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="what everything drawn follows from (0)",
+        help="random seed (0)",
     )
     group.addoption(
         "--conformance-deviations",

@@ -1,4 +1,4 @@
-"""What the failure of an example means, and how it is told."""
+"""What the failure of an example means, and its message."""
 
 from __future__ import annotations
 

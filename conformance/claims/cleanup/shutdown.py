@@ -1,4 +1,4 @@
-"""What becomes of a cleanup when the program ends."""
+"""What happens to a cleanup when the program ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the thing that was waited for."""
+"""What happens to the thing that was waited for, and to the lock of a condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a read when its own side closes the connection?"""
+"""What happens to a read when its own side closes the connection?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a process when the wait for it, or its start, is cancelled?"""
+"""What happens to a process when the wait for it, or its start, is cancelled?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the bytes when a read is cancelled?"""
+"""What happens to the bytes when a read is cancelled?"""
 
 from __future__ import annotations
 

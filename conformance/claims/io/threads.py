@@ -1,4 +1,4 @@
-"""What becomes of a function in a thread when the wait for it is cancelled?"""
+"""What happens to a function in a thread when the wait for it is cancelled?"""
 
 from __future__ import annotations
 

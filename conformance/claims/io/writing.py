@@ -1,4 +1,4 @@
-"""What becomes of the bytes when a write is cancelled?"""
+"""What happens to the bytes when a write is cancelled?"""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PAYLOAD = b"".join(number.to_bytes(4, "big") for number in range(60_000))
 
 WRITES_ARE_CUT = law(
     "LAW-IO-03",
-    "What the other side of a TCP connection gets of a write that was cancelled is how that write"
-    " begins: nothing is sent twice, out of order, or left out from between.",
+    "After a cancelled write, the peer of a TCP connection has received a prefix of what was written:"
+    " nothing is sent twice, out of order, or left out from between.",
     source="https://trio.readthedocs.io/en/stable/reference-io.html#trio.abc.SendStream.send_all",
 )
 

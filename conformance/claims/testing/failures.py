@@ -1,4 +1,4 @@
-"""What becomes of an exception in a task that a test does not wait for?"""
+"""What happens to an exception in a task that a test does not wait for?"""
 
 from __future__ import annotations
 

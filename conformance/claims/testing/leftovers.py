@@ -1,4 +1,4 @@
-"""What becomes of the tasks that a test leaves running, under pytest-asyncio and anyio's plugin?"""
+"""What happens to the tasks that a test leaves running, under pytest-asyncio and anyio's plugin?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of leftover tasks where several tests share one event loop?"""
+"""What happens to leftover tasks where several tests share one event loop?"""
 
 from __future__ import annotations
 

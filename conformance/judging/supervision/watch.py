@@ -148,7 +148,7 @@ class Watch:
         told: dict[str, Any] = {"text": describe(values), "script": "", "known": known}
         # Should there be no time left to make a script of it, that much is known.
         self.tell(event="example", text=told["text"], known=known)
-        with suppress(Exception):  # it is told that it hangs, whatever becomes of its script
+        with suppress(Exception):  # the hang is reported, whether there is a script or not
             told["script"] = script(statement, self.backend.script_style, values)
         return told
 

@@ -87,7 +87,7 @@ def judge(
     search, shown = found.search, found.shown
     counterexample = None
     if shown is not None and found.verdict in ("refuted", "qualified", "hung", "error"):
-        shows = found.verdict in ("refuted", "qualified")
+        shows = found.verdict in ("refuted", "qualified", "error")
         text, why_not = _script(statement, backend, shown.values) if shows else ("", None)
         counterexample = Counterexample(
             script=text,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,17 @@ def test_hung_names_the_example(library: str) -> None:
 def test_an_error_says_what_was_raised() -> None:
     assert judged(example.BROKEN).reason == "ZeroDivisionError: number 0"
     assert "CancelledError got out of the example" in str(judged(example.ESCAPING).reason)
+
+
+def test_the_script_of_an_error_raises_it(tmp_path: Path) -> None:
+    counterexample = judged(example.BROKEN).counterexample
+    assert counterexample is not None
+    script = tmp_path / "script.py"
+    script.write_text(counterexample.script, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-I", script], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr.splitlines()[-1]) == (1, "ZeroDivisionError: number 0")
 
 
 def test_not_applicable_is_looked_up() -> None:

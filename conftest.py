@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import metadata
 
 _installed = any(point.name == "conformance" for point in metadata.entry_points(group="pytest11"))
 
 pytest_plugins = ["pytester", *([] if _installed else ["conformance.judging.plugin"])]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage collector, which claims make busy, need not look at it."""
+    gc.collect()
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.freeze()

@@ -181,6 +181,10 @@ class _Streamer:
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         items[:] = [item for item in items if item.name in self.items]
+        # What was imported stays: the garbage collector, which examples make busy, need not look at it.
+        gc.collect()
+        if hasattr(gc, "freeze"):  # PyPy has none
+            gc.freeze()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         from conformance.judging.supervision.growth import descriptors

@@ -31,7 +31,7 @@ one (`tests/wrong/`), and each named after what it does wrong.
 `tests/test_wrong.py` judges each of them by the laws that it is there to refute: the law must hold
 without the mistake, be refuted with it, and say so in words from which the mistake can be seen.
 
-This page is written by `python -m tests.wrong --write` from the same catalogue.
+This page is written by `tox -e regenerate` from the same catalogue.
 What else catches a wrong runtime is measured on Python 3.13 with a small effort (`--measure`), and a test
 judges a tenth of these pairs again on every Python; `--narrow` drops what is not so on the Python that
 runs it.

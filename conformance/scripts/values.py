@@ -350,7 +350,7 @@ class Values:
             raise Unknown
         if name in ("getattr", "hasattr") and len(node.args) >= 2:
             of, attribute = self.of(node.args[0], env), self.of(node.args[1], env)
-            if is_module(of) and not _tells_libraries_apart(attribute):
+            if is_module(of) and not _tells_libraries_apart(of.__name__, attribute):
                 raise Unknown
             if is_module(of) and name == "getattr" and hasattr(of, attribute):
                 raise Unknown  # it is read from the library: see fold
@@ -375,6 +375,7 @@ def _builtin(name: str) -> Any:
     return getattr(builtins, name, None)
 
 
-def _tells_libraries_apart(name: str) -> bool:
+def _tells_libraries_apart(library: str, name: str) -> bool:
     """Whether a name is one in which anyio and trio differ: then to ask for it is to ask which it is."""
-    return any(hasattr(sys.modules.get(library), name) for library in ("anyio", "trio"))
+    both = ("anyio", "trio")
+    return library in both and sum(hasattr(sys.modules.get(each), name) for each in both) == 1

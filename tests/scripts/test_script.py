@@ -183,3 +183,12 @@ def test_a_claim_that_is_not_stated_by_a_test_of_a_module_has_none() -> None:
     claim.states("asyncio", antecedents=())(inner)
     with pytest.raises(NoScript, match=r"inner\(\) is not defined at the top of its module"):
         script(claim.statements["asyncio"], "asyncio", {})
+
+
+def test_whether_a_library_has_something_is_asked_again(tmp_path: Path) -> None:
+    """Another version may have it: then the claim may hold."""
+    source = (
+        "async def test(library):\n    assert hasattr(library, 'CancelScope'), 'there is none'\n"
+    )
+    text = script_of(tmp_path, source)
+    assert 'if not hasattr(asyncio, "CancelScope"):' in text

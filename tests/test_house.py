@@ -28,6 +28,13 @@ def test_every_room_is_known() -> None:
     assert set(map(structure.room_of, FILES)) == {*LEVEL, "__init__"}
 
 
+@pytest.mark.parametrize("room", ["conformance", "tests", "tools", "benchmarks"])
+def test_no_file_is_long(room: str) -> None:
+    for path in (ROOT.parent / room).rglob("*.py"):
+        lines = len(path.read_text("utf-8").splitlines())
+        assert lines <= 500, f"{path.relative_to(ROOT.parent)} has {lines} lines: split it"
+
+
 def test_the_picture_is_up_to_date() -> None:
     assert structure.made() == structure.PAGE.read_text("utf-8"), "run tox -e regenerate"
 

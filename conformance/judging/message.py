@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shlex
 from itertools import chain
-from pathlib import Path
 
 from conformance.backends.backend import Backend
 from conformance.claim import Claim, Expect, Statement
-from conformance.expectations.deviations import Deviation, is_the_package_s
+from conformance.expectations.deviations import Deviation, is_the_package_s, shown
 from conformance.judging.effort import Effort, size_for
 from conformance.outcomes.classify import NO_ROOM
 from conformance.printable import counted
@@ -146,7 +146,7 @@ def _advice(
         return _advice_on_deviation(verdict, expected)
     if backend.spec is not None and verdict.verdict in BREACHES | ANSWERS:
         return _advice_to_its_author(statement, verdict)
-    place = Path(str(inspect.getsourcefile(inspect.unwrap(statement.test)))).name
+    place = shown(str(inspect.getsourcefile(inspect.unwrap(statement.test))))
     where = f"the expect= of {verdict.claim} in {place}"
     if verdict.expected is None:
         return f"if what was found is right, say so in {where}, and why."
@@ -171,9 +171,21 @@ def _advice(
         )
     if verdict.verdict == "blocked":
         return "mend that first, and judge this again."
+    lacks = _LACKS.search(verdict.reason or "")
+    if lacks is not None:
+        name = ".".join(lacks.groups())
+        return (
+            f"{name} is not in the {lacks[1].partition('.')[0]} that is here. If it came with a later "
+            f'version, say exists="{name}" where {verdict.claim} is stated, in {place}.'
+        )
     return (
         "the claim's own code failed, or what it called raised what it must not: see the traceback."
     )
+
+
+_LACKS = re.compile(
+    r"AttributeError: module '((?:asyncio|anyio|trio)(?:\.\w+)*)' has no attribute '(\w+)'"
+)
 
 
 def _lacks_room(verdict: Verdict) -> bool:

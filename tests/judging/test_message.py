@@ -79,3 +79,15 @@ def test_what_says_nothing_of_the_runtime_is_not_to_be_put_on_record() -> None:
     message = unexpected(statement, verdict, statement.expect[0], THEIRS, Effort())
     assert "give the process more of it" in message
     assert "deviations update" not in message
+
+
+def test_a_law_that_needs_a_newer_version_is_told_how_to_say_so() -> None:
+    reason = "AttributeError: module 'asyncio' has no attribute 'TaskGroup'"
+    verdict = Verdict(LAW.id, "asyncio", ASYNCIO.name, "error", "holds", reason=reason)
+    statement = LAW.statements["asyncio"]
+    message = unexpected(statement, verdict, statement.expect[0], ASYNCIO, Effort())
+    assert (
+        "asyncio.TaskGroup is not in the asyncio that is here. If it came with a later version, say "
+        f'exists="asyncio.TaskGroup" where {LAW.id} is stated, in '
+    ) in message
+    assert "laws.py" in message

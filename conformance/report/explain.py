@@ -14,6 +14,7 @@ from rich.text import Text
 from conformance.claim import Claim, Expect, Library, Statement
 from conformance.expectations.deviations import Deviation
 from conformance.printable import counted
+from conformance.report.closure import Constant, Helper, closure
 from conformance.report.plain import clean, line, paragraph, rule
 from conformance.results.runtimes import runtime_key
 from conformance.verdict import Example, VerdictRecord
@@ -175,6 +176,23 @@ def _code(console: Console, claim: Claim) -> None:
         line(console, Text(f"# {function.__module__}, line {number}", "dim"))
         line(console)
         show_code(console, dedent("".join(lines)))
+    _closure(console, groups)
+
+
+def _closure(console: Console, functions: Iterable[Callable[..., Any]]) -> None:
+    """What the code stands on, so that nobody needs another page."""
+    found = closure(functions)
+    if not found:
+        return
+    rule(console, "what it stands on")
+    for each in found:
+        if isinstance(each, Constant):
+            show_code(console, f"{each.name} = {each.value}")
+    for each in found:
+        if isinstance(each, Helper):
+            line(console)
+            line(console, Text(f"# {each.module}", "dim"))
+            show_code(console, each.source)
 
 
 def _function(statement: Statement) -> Callable[..., Any]:

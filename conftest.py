@@ -12,6 +12,11 @@ pytest_plugins = ["pytester", *([] if _installed else ["conformance.judging.plug
 
 def pytest_collection_finish() -> None:
     """What was imported stays: the garbage collector, which claims make busy, need not look at it."""
+    # trio registers its random generator with Hypothesis once both are there, and Hypothesis asks the
+    # collector who refers to it: that must come before.
+    import hypothesis  # noqa: F401  # see above
+    import trio  # noqa: F401
+
     gc.collect()
     if hasattr(gc, "freeze"):  # PyPy has none
         gc.freeze()

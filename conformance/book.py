@@ -15,13 +15,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from conformance.claim import Claim, Statement
+from conformance.ending import Refusal
 
 if TYPE_CHECKING:
     # For its name alone: every pytest session loads this module, and trio comes with a backend.
     from conformance.backends.backend import Backend
 
 
-class BadClaims(Exception):
+class BadClaims(Refusal):
     """Claims that cannot be had: one line that says which, why and what would do."""
 
 

@@ -25,6 +25,10 @@ ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(sig
 """The signals that end a command as Ctrl-C does, and are not Ctrl-C's."""
 
 
+class Refusal(Exception):
+    """A call that cannot be followed: its text says in one line what is wrong, and what would do."""
+
+
 class Ended(KeyboardInterrupt):
     """A signal that ends the process came, as Ctrl-C does."""
 

@@ -16,12 +16,13 @@ from functools import wraps
 from typing import Any
 
 from conformance.backends.naming import Origin, builtin_of, origin
+from conformance.ending import Refusal
 from conformance.printable import one_line
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
-class BadBackend(Exception):
+class BadBackend(Refusal):
     """A backend, module or factory that cannot be had: one line that says what and what would do."""
 
     def __init__(self, text: str) -> None:

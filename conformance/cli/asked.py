@@ -13,6 +13,7 @@ from conformance.backends.discovery import choose, names, usable_here
 from conformance.backends.interpreter import has_assertions
 from conformance.claim import Claim
 from conformance.ending import (
+    Refusal,
     say,
 )
 from conformance.expectations.deviations import Deviations, check, check_backends, load
@@ -20,7 +21,7 @@ from conformance.judging.effort import PROFILES, Effort, size_for
 from conformance.judging.plan import Plan
 
 
-class BadCall(Exception):
+class BadCall(Refusal):
     """A call that cannot be followed: one line that says what was not found, and what there is."""
 
 

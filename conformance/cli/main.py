@@ -36,7 +36,7 @@ def _code(arguments: Sequence[str] | None) -> int:
 
 def _done(arguments: Sequence[str] | None, name: list[str]) -> int:
     """Do it: the exit code.  ``name`` becomes what the command is called."""
-    from conformance.ending import BAD_CALL, NO_ANSWER, exit_code, in_words, say
+    from conformance.ending import BAD_CALL, NO_ANSWER, Refusal, exit_code, in_words, say
     from conformance.outcomes.lacking import lacking
 
     try:
@@ -44,15 +44,16 @@ def _done(arguments: Sequence[str] | None, name: list[str]) -> int:
             say("conformance: the working directory is gone: change to one that is there")
             return NO_ANSWER
         from conformance.backends.interpreter import look_into_the_working_directory
-        from conformance.cli.parser import REFUSALS, parsed
+        from conformance.cli.parser import command_of, parsed
 
-        # A loop of one's own is found where Python would find it.
-        look_into_the_working_directory()
         options = parsed(arguments)
         name.append(options.name)
+        command = command_of(options)
+        # A loop of one's own is found where Python would find it, and nothing else: all is imported.
+        look_into_the_working_directory()
         try:
-            return int(options.command(options))
-        except REFUSALS as error:
+            return command(options)
+        except Refusal as error:
             say(f"{' '.join(name)}: {error}")
             return BAD_CALL
     except SystemExit as end:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
-from conformance.backends.discovery import BadBackend
-from conformance.book import BadClaims
 from conformance.claim import LIBRARIES
-from conformance.cli import deviations, diff, explain, listing, report, run
-from conformance.cli.asked import BadCall
-from conformance.expectations.deviations import BadDeviations
 from conformance.judging.effort import LARGE, PROFILES, SMALL
 from conformance.judging.supervision.child import PATIENCE
 from conformance.printable import one_line
-from conformance.results.files import CannotWrite
-from conformance.results.record import BadRecord, conformance_version
 
 _CUT_SHORT = "interrupted (143 by SIGTERM, 129 by SIGHUP)"
 _CODES = {
@@ -53,14 +47,36 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{one_line(f'{self.prog}: {message} (see {self.prog} --help)')}\n")
 
 
+class _Version(argparse.Action):
+    """Prints the version, which takes long enough to find out not to be done for nothing."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(
+            option_strings, dest, nargs=0, help="show program's version number and exit"
+        )
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from conformance.results.record import conformance_version
+
+        print(conformance_version())
+        parser.exit()
+
+
 _Calls: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  # argparse has no public name for it
 
-REFUSALS = (BadCall, BadBackend, BadClaims, BadDeviations, BadRecord, CannotWrite)
-"""What a command raises for a call that cannot be followed: its text says why, and what would do."""
+
+Command: TypeAlias = Callable[[argparse.Namespace], int]
+
+
+def command_of(options: argparse.Namespace) -> Command:
+    """What does the call that ``options`` are, imported now: nobody waits for it who asks for help."""
+    module, name = options.command
+    found: Command = getattr(importlib.import_module(f"conformance.cli.{module}"), name)
+    return found
 
 
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What the command line says, its ``command`` the function that does it.
+    """What the command line says; :func:`command_of` is what does it.
 
     Raises ``SystemExit`` with 2 for what cannot be understood, and with 0 where help was asked for.
     """
@@ -85,7 +101,7 @@ def _parser() -> tuple[argparse.ArgumentParser, _Calls]:
             code_1="some verdict is not (diff: something changed)",
         ),
     )
-    parser.add_argument("--version", action="version", version=conformance_version())
+    parser.add_argument("--version", action=_Version)
     calls = parser.add_subparsers(
         dest="name", required=True, metavar="COMMAND", parser_class=_Parser
     )
@@ -133,7 +149,7 @@ def _run(calls: _Calls) -> None:
     output.add_argument(
         "--junit", type=_path, metavar="PATH", help="write it as JUnit XML; - as for --json"
     )
-    parser.set_defaults(command=run.run)
+    parser.set_defaults(command=("run", "run"))
 
 
 def _add_effort(parser: argparse.ArgumentParser) -> None:
@@ -239,7 +255,7 @@ def _list(calls: _Calls) -> None:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="ids as globs; all if none")
     parser.add_argument("--json", action="store_true", help="as JSON")
     _add_deviations(parser)
-    parser.set_defaults(command=listing.list_claims)
+    parser.set_defaults(command=("listing", "list_claims"))
 
 
 def _explain(calls: _Calls) -> None:
@@ -257,7 +273,7 @@ def _explain(calls: _Calls) -> None:
     parser.add_argument("id", metavar="ID", help="the claim's id, as in NEST-03")
     _add_where(parser)
     _add_deviations(parser)
-    parser.set_defaults(command=explain.explain)
+    parser.set_defaults(command=("explain", "explain"))
 
 
 _UPDATE = """\
@@ -291,7 +307,7 @@ def _deviations(calls: _Calls) -> None:
     )
     showing.add_argument("--json", action="store_true", help="as JSON")
     _add_deviations(showing)
-    showing.set_defaults(command=deviations.show)
+    showing.set_defaults(command=("deviations", "show"))
     updating = actions.add_parser(
         "update",
         help="judge, and write what was seen",
@@ -310,7 +326,7 @@ def _deviations(calls: _Calls) -> None:
     _add_where(updating)
     _add_deviations(updating)
     _add_effort(updating)
-    updating.set_defaults(command=deviations.record)
+    updating.set_defaults(command=("deviations", "record"))
 
 
 def _report(calls: _Calls) -> None:
@@ -343,7 +359,7 @@ def _report(calls: _Calls) -> None:
         help="a Python that the matrix should have (3.13, 3.13t, PyPy): listed as skipped if no "
         "record is of it (repeatable)",
     )
-    parser.set_defaults(command=report.report)
+    parser.set_defaults(command=("report", "report"))
 
 
 def _diff(calls: _Calls) -> None:
@@ -360,7 +376,7 @@ def _diff(calls: _Calls) -> None:
     )
     parser.add_argument("old", metavar="OLD.json")
     parser.add_argument("new", metavar="NEW.json")
-    parser.set_defaults(command=diff.diff)
+    parser.set_defaults(command=("diff", "diff"))
 
 
 def _path(text: str) -> str:

@@ -21,6 +21,7 @@ from conformance.backends.naming import distribution
 from conformance.book import written
 from conformance.claim import LIBRARIES, Claim, Expect, Library
 from conformance.conditions import BadCondition, fits
+from conformance.ending import Refusal
 from conformance.expectations.regions import BadRegion, region
 from conformance.verdict import BREACHES, VerdictName, runtime_name
 
@@ -46,7 +47,7 @@ KEYS = (
 )
 
 
-class BadDeviations(Exception):
+class BadDeviations(Refusal):
     """A file of deviations that cannot be used: one line that says where, why and what would do."""
 
 

@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from conformance.ending import Refusal
+
 STANDARD_OUTPUT = "-"
 """The name of a file that stands for the standard output."""
 
@@ -18,7 +20,7 @@ _NUMBERED = re.compile(r"/(?:dev|proc/(?:self|thread-self|\d+))/fd/(\d+)")
 _LINKS = 40  # as many as Linux follows
 
 
-class CannotWrite(Exception):
+class CannotWrite(Refusal):
     """A file that cannot be written: one line that says which, why and what would do."""
 
 

@@ -18,6 +18,7 @@ from jsonschema.exceptions import best_match
 
 from conformance.claim import Claim
 from conformance.conditions import PACKAGES
+from conformance.ending import Refusal
 from conformance.printable import one_line
 from conformance.results.files import write_text
 from conformance.results.runtimes import runtime_key
@@ -97,7 +98,7 @@ class Record(TypedDict):
     verdicts: list[VerdictRecord]
 
 
-class BadRecord(Exception):
+class BadRecord(Refusal):
     """A record that cannot be used: one line that says which, why and what would do."""
 
     def __init__(self, text: str) -> None:

@@ -9,7 +9,7 @@ import tomlkit
 
 from tools import structure
 
-ROOT = structure.PACKAGE
+ROOT = structure.PACKAGE  # the checkout, whatever is installed
 LEVEL = {name: number for number, name in enumerate(("__main__", *structure.ROOMS))}
 FILES = sorted(ROOT.rglob("*.py"))
 

@@ -11,10 +11,9 @@ import ast
 from collections.abc import Mapping
 from pathlib import Path
 
-import conformance
-
-PACKAGE = Path(conformance.__file__).parent
-PAGE = PACKAGE.parent / "docs" / "architecture.md"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "conformance"  # the one beside this file: another one may be installed
+PAGE = ROOT / "docs" / "architecture.md"
 
 # From the top down: a room may use those after it, never those before it.
 ROOMS = (

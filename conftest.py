@@ -14,8 +14,8 @@ def pytest_collection_finish() -> None:
     """What was imported stays: the garbage collector, which claims make busy, need not look at it."""
     # trio registers its random generator with Hypothesis once both are there, and Hypothesis asks the
     # collector who refers to it: that must come before.
-    import hypothesis  # noqa: F401  # see above
-    import trio  # noqa: F401
+    import hypothesis  # noqa: F401  # that it is there is all
+    import trio  # noqa: F401  # that it is there is all
 
     gc.collect()
     if hasattr(gc, "freeze"):  # PyPy has none

@@ -61,7 +61,8 @@ class Expect:
     """A verdict on record, with the reason why it is right.
 
     ``when`` is a condition on versions (``"python>=3.12,anyio<4.5"``, empty: always), ``on`` the
-    names of the backends it is for (none: all), ``issue`` the upstream issue behind it.
+    names of the backends it is for (none: all; a known deviation may leave one out by ``!`` before its
+    name), ``issue`` the upstream issue behind it.
 
     Of a verdict that has counterexamples, ``region`` says which cases it explains (none: every one),
     and ``messages`` what is then seen: the message of each counterexample is one of them, where
@@ -77,6 +78,16 @@ class Expect:
     messages: tuple[str, ...] = ()
 
     expectable: ClassVar[frozenset[VerdictName]] = ANSWERS
+
+    @property
+    def where(self) -> str:
+        """The backends that it is for, as in ``on asyncio, trio``; empty if it is for all."""
+        those = [name for name in self.on if not name.startswith("!")]
+        without = [name.removeprefix("!") for name in self.on if name.startswith("!")]
+        if not self.on:
+            return ""
+        but = f" but {', '.join(without)}" if without else ""
+        return f"on {', '.join(those) or 'every backend'}{but}"
 
     @property
     def has_counterexamples(self) -> bool:

@@ -54,12 +54,12 @@ def _here(deviation: Deviation, backends: list[Backend]) -> list[str]:
 
 
 def _show(console: Console, deviation: Deviation, here: list[str]) -> None:
-    where = ", ".join(deviation.on) or "every backend"
+    where = deviation.where or "on every backend"
     when = f" where {deviation.when}" if deviation.when else ""
     line(
         console,
         f"{HERE if here else ' '} {deviation.claim} in {deviation.library} is {deviation.verdict} "
-        f"on {where}{when}",
+        f"{where}{when}",
     )
     for text in (deviation.why, deviation.issue):
         if text:

@@ -42,7 +42,7 @@ def list_claims(options: Namespace) -> int:
                         (
                             each.verdict,
                             f"if {each.when}" if each.when else "",
-                            f"on {', '.join(each.on)}" if each.on else "",
+                            each.where,
                         ),
                     )
                 )

@@ -47,14 +47,15 @@ def closure(tests: Iterable[Callable[..., Any]]) -> list[Helper | Constant]:
         for name in _names(function):
             value: Any = getattr(function, "__globals__", {}).get(name)
             if _is_simple(value):
-                found.setdefault(name, Constant(name, repr(value)))
+                constant = Constant(name, repr(value))
+                found.setdefault(constant, constant)
             elif id(value) not in seen and _is_shown(value, function.__module__):
                 seen.add(id(value))
                 try:
                     source = inspect.getsource(value)
                 except (OSError, TypeError):
                     continue
-                found[name] = Helper(value.__module__, name, source)
+                found[id(value)] = Helper(value.__module__, value.__name__, source)
                 left += _functions(value)
     return list(found.values())
 

@@ -78,8 +78,8 @@ def _record(console: Console, library: Library, expectations: Sequence[Expect]) 
 def expectation_text(expect: Expect, *, last: bool = False) -> str:
     """An expectation in one line; ``last`` says that others were tried before it."""
     text: str = expect.verdict
-    if expect.on:
-        text += f" on {', '.join(expect.on)}"
+    if expect.where:
+        text += f" {expect.where}"
     if expect.when:
         text += f" where {expect.when}"
     if last and not expect.on and not expect.when:

@@ -391,5 +391,9 @@ _Any = TypeVar("_Any", Wait, ScopedWait)
 
 
 def but_for_ever(waits: Iterable[_Any]) -> tuple[_Any, ...]:
-    """Those of ``waits`` that set no timer of an infinite time, as ``sleep_forever()`` does."""
+    """Those of ``waits`` that set no timer of an infinite time, as ``sleep_forever()`` does.
+
+    For claims that are not about timers: LAW-LOOP-14 judges such a timer, and a loop that breaks it is
+    judged by the others all the same.
+    """
     return tuple(wait for wait in waits if wait.name != "sleep_forever")

@@ -277,6 +277,13 @@ def test_a_name_with_brackets_is_a_name() -> None:
     assert known("hung", "!asyncio+eager").is_for("trio")
 
 
+def test_where_it_is_is_said_in_words() -> None:
+    assert known("hung").where == ""
+    assert known("hung", "asyncio", "trio").where == "on asyncio, trio"
+    assert known("hung", "!asyncio+eager").where == "on every backend but asyncio+eager"
+    assert known("hung", "asyncio+*", "!asyncio+eager").where == "on asyncio+* but asyncio+eager"
+
+
 def test_a_later_file_wins_and_the_package_s_own_comes_last(tmp_path: Path) -> None:
     files = [tmp_path / "one.toml", tmp_path / "two.toml"]
     for file, seen in zip(files, ("hung", "crashed"), strict=True):

@@ -69,8 +69,8 @@ class SemaphoreThatForgets:
         self.release()
 
 
-async def wait_that_can_be_hurried(condition: Any) -> bool:
-    """``Condition.wait()`` that a second cancel interrupts as it takes the lock again."""
+async def until_notified(condition: Any) -> None:
+    """The first half of ``Condition.wait()``: give the lock away, and wait for a notification."""
     condition.release()
     notified = asyncio.get_running_loop().create_future()
     condition._waiters.append(notified)
@@ -78,19 +78,20 @@ async def wait_that_can_be_hurried(condition: Any) -> bool:
         await notified
     finally:
         condition._waiters.remove(notified)
+
+
+async def wait_that_can_be_hurried(condition: Any) -> bool:
+    """``Condition.wait()`` that a second cancel interrupts as it takes the lock again."""
+    try:
+        await until_notified(condition)
+    finally:
         await condition.acquire()
     return True
 
 
 async def wait_without_the_lock(condition: Any) -> bool:
     """``Condition.wait()`` that does not take the lock again when it is cancelled."""
-    condition.release()
-    notified = asyncio.get_running_loop().create_future()
-    condition._waiters.append(notified)
-    try:
-        await notified
-    finally:
-        condition._waiters.remove(notified)
+    await until_notified(condition)
     await condition.acquire()
     return True
 

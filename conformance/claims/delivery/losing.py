@@ -183,8 +183,9 @@ async def test_a_send_that_raises_has_not_sent(library: Any, instant: Instant, r
 
 HAS_ITS_LOCK = law(
     "LAW-DELIVER-20",
-    "Whoever waits on a condition has its lock again when the cancel is raised there, whether it was"
-    " notified in that turn or not, whoever holds the lock meanwhile, and if it is cancelled again.",
+    "Whoever waits on a condition has its lock again when a cancel is raised there: also if another task"
+    " keeps the lock for some turns, if a notification comes at about the same time, and if a second"
+    " cancel comes before it has the lock.",
     source="https://docs.python.org/3/library/asyncio-sync.html#asyncio.Condition.wait,"
     " https://trio.readthedocs.io/en/stable/reference-core.html#trio.Condition.wait",
 )
@@ -231,12 +232,13 @@ async def test_a_cancelled_wait_has_its_lock_again(
 async def test_a_cancelled_scope_has_its_lock_again(
     library: Any, instant: Instant, held: int, again: bool
 ) -> None:
-    condition, scope = library.Condition(), library.CancelScope()
+    condition = library.Condition()
+    scope, outer = library.CancelScope(), library.CancelScope()
     rival_has_it = lacked_it = False
 
     async def waiter() -> None:
         nonlocal lacked_it
-        with scope:
+        with outer, scope:
             await condition.acquire()
             try:
                 await condition.wait()
@@ -261,7 +263,7 @@ async def test_a_cancelled_scope_has_its_lock_again(
             for _ in range(held):
                 await library.lowlevel.checkpoint()
             if again:
-                scope.cancel()
+                outer.cancel()  # once more would say nothing to the same scope
                 await library.lowlevel.checkpoint()
             rival_has_it = False
     assert not lacked_it, (

@@ -136,7 +136,11 @@ RUN_ANTECEDENTS = {"it was cancelled": 0.3, "it was cancelled when it had begun"
 
 
 STARTS = 20
-"""How many times a millisecond a process is given to be started by a thread that was not told."""
+"""How many times a millisecond a process is given to be started by a thread that was not told.
+
+Real time, for no loop says when its threads are done. No runtime is accused because it is too short: at
+worst a process that is started later is not seen.
+"""
 
 
 @contextmanager

@@ -12,10 +12,7 @@ from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, names, usable_here
 from conformance.backends.interpreter import has_assertions
 from conformance.claim import Claim
-from conformance.ending import (
-    Refusal,
-    say,
-)
+from conformance.ending import Refusal, say
 from conformance.expectations.deviations import Deviations, check, check_backends, load
 from conformance.judging.effort import PROFILES, Effort, size_for
 from conformance.judging.plan import Plan
@@ -35,6 +32,7 @@ def chosen_claims(patterns: Sequence[str]) -> list[Claim]:
 
 
 def one_claim(everything: Sequence[Claim], claim_id: str) -> Claim:
+    """The claim with that id.  Raises :class:`BadCall`, which names the ids that are near to it."""
     for claim in everything:
         if claim.id == book.written(claim_id):
             return claim

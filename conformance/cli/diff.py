@@ -5,16 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from conformance.ending import (
-    AS_EXPECTED,
-    UNEXPECTED,
-)
+from conformance.ending import AS_EXPECTED, UNEXPECTED
 from conformance.report import diff as difference_report
 from conformance.report.plain import console_for
 from conformance.results.compare import compare
-from conformance.results.record import (
-    read,
-)
+from conformance.results.record import read
 
 
 def diff(options: Namespace) -> int:

@@ -11,16 +11,8 @@ from conformance.backends.backend import Backend
 from conformance.backends.discovery import choose, usable_here
 from conformance.backends.interpreter import has_assertions
 from conformance.claim import Library
-from conformance.cli.asked import (
-    BadCall,
-    known_deviations,
-    one_claim,
-)
-from conformance.ending import (
-    AS_EXPECTED,
-    NO_ANSWER,
-    UNEXPECTED,
-)
+from conformance.cli.asked import BadCall, known_deviations, one_claim
+from conformance.ending import AS_EXPECTED, NO_ANSWER, UNEXPECTED
 from conformance.judging.judge import example, judge
 from conformance.judging.plan import Outcome, Plan
 from conformance.judging.supervision.supervisor import supervise

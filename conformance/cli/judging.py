@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from conformance.ending import (
-    say,
-)
+from conformance.ending import say
 from conformance.judging.plan import Outcome, Plan
 from conformance.judging.supervision.supervisor import in_one_process, supervise
 from conformance.printable import counted

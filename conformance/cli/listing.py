@@ -8,18 +8,11 @@ from argparse import Namespace
 from typing import Any
 
 from conformance.claim import Claim, Expect, Library
-from conformance.cli.asked import (
-    chosen_claims,
-    known_deviations,
-)
-from conformance.ending import (
-    AS_EXPECTED,
-)
+from conformance.cli.asked import chosen_claims, known_deviations
+from conformance.ending import AS_EXPECTED
 from conformance.expectations.deviations import Deviation, Deviations
 from conformance.report.plain import console_for, line
-from conformance.results.record import (
-    claim_record,
-)
+from conformance.results.record import claim_record
 
 
 def list_claims(options: Namespace) -> int:

@@ -6,17 +6,11 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from conformance.ending import (
-    AS_EXPECTED,
-    say,
-)
+from conformance.ending import AS_EXPECTED, say
 from conformance.report.markdown import markdown
 from conformance.report.plain import console_for
 from conformance.report.terminal import show
-from conformance.results.files import (
-    make_folder,
-    write_text,
-)
+from conformance.results.files import make_folder, write_text
 from conformance.results.gather import gather
 from conformance.results.merge import merge
 

@@ -10,22 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
-from conformance.cli.asked import (
-    BadCall,
-    chosen_backends,
-    chosen_claims,
-    known_deviations,
-    planned,
-)
+from conformance.cli.asked import BadCall, chosen_backends, chosen_claims, known_deviations, planned
 from conformance.cli.judging import is_complete, judged
-from conformance.ending import (
-    AS_EXPECTED,
-    NO_ANSWER,
-    UNEXPECTED,
-    exit_code,
-    in_words,
-    say,
-)
+from conformance.ending import AS_EXPECTED, NO_ANSWER, UNEXPECTED, exit_code, in_words, say
 from conformance.judging.plan import Outcome, Plan
 from conformance.printable import counted
 from conformance.report.plain import console_for, line
@@ -40,13 +27,7 @@ from conformance.results.files import (
 )
 from conformance.results.junit import write_junit
 from conformance.results.merge import single
-from conformance.results.record import (
-    Record,
-    backend_record,
-    make_record,
-    run_record,
-    write,
-)
+from conformance.results.record import Record, backend_record, make_record, run_record, write
 
 
 def run(options: Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -98,6 +98,36 @@ def gives_the_lock_away(library: Any) -> AbstractContextManager[Any]:
     return mock.patch.object(library.Condition, "wait", wait)
 
 
+def hurried_by_a_second_cancel() -> AbstractContextManager[Any]:
+    """``trio.Condition.wait()`` takes the lock again behind a shield, but not if a scope is cancelled then."""
+    cancel_rightly: Any = trio.CancelScope.cancel
+    cancels = 0
+
+    def cancel(self: Any, *args: Any, **more: Any) -> None:
+        nonlocal cancels
+        cancels += 1
+        cancel_rightly(self, *args, **more)
+
+    async def wait(self: Any) -> None:
+        self.release()
+        try:
+            await self._lot.park()
+        except trio.Cancelled:
+            before = cancels
+            with trio.CancelScope(shield=True):
+                while self.locked():
+                    if cancels > before:
+                        raise
+                    await trio.lowlevel.checkpoint()
+                await self.acquire()
+            raise
+
+    stack = ExitStack()
+    stack.enter_context(mock.patch.object(trio.CancelScope, "cancel", cancel))
+    stack.enter_context(mock.patch.object(trio.Condition, "wait", wait))
+    return stack
+
+
 SCOPED: tuple[tuple[Library, Any], ...] = (("anyio", anyio), ("trio", trio))
 
 WRONG = (
@@ -165,6 +195,14 @@ WRONG = (
             says={"LAW-DELIVER-20": "the cancel was raised without the lock"},
         )
         for name, library in SCOPED
+    ),
+    Wrong(
+        "a second cancel hurries Condition.wait() of trio as it takes the lock again",
+        kills=("LAW-DELIVER-20",),
+        library="trio",
+        patch=hurried_by_a_second_cancel,
+        breaks="condition",
+        says={"LAW-DELIVER-20": "then once more: the cancel was raised without the lock"},
     ),
     *(
         Wrong(
